@@ -1,0 +1,77 @@
+"""Files that are either whole or absent: written beside the target, flushed to disk, then renamed over it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from iper_bench.errors import UserError
+
+
+def _explain(error: OSError, path: Path) -> UserError:
+    """Turn the file system's refusals into one line each."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(
+            "no space left on the disk",
+            where=str(path),
+            expected="free space; what was written before is kept",
+            hint="free some space and type the same command again",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return UserError(
+            "no permission to write",
+            where=str(path),
+            expected="a folder you may write to",
+            hint="--out FOLDER with another folder, or IPER_BENCH_HOME=FOLDER for the cache",
+        )
+    return UserError(f"cannot write: {error.strerror or error}", where=str(path))
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary binary file that becomes ``path`` when the block ends without an error.
+
+    Raises UserError when the folder cannot be written or the disk is full; ``path`` then keeps its former
+    content.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` atomically."""
+    with writing(path) as stream:
+        stream.write(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write ``content`` as UTF-8 to ``path`` atomically."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as sorted, indented JSON (no NaN: missing values are ``null``) atomically."""
+    write_text(
+        path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    )

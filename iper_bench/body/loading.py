@@ -1,0 +1,40 @@
+"""``load_body``: a body by name or by the path of a licensed SMPL file."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from iper_bench.body.model import BodyModel
+from iper_bench.body.open_body import load_open_body, open_body_names
+from iper_bench.body.smpl_file import SUFFIXES, load_smpl_file
+from iper_bench.errors import UserError, nearest
+
+
+def load_body(name_or_path: str | Path) -> BodyModel:
+    """The body of that name or file, on the CPU, read once per process.
+
+    Parameters
+    ----------
+    name_or_path: ``"open-coarse"``, ``"open-mid"`` or the path of a licensed SMPL ``.pkl`` or ``.npz``.
+
+    Raises
+    ------
+    UserError for an unknown name, a missing or damaged file.
+    """
+    return _load(str(name_or_path))
+
+
+@cache
+def _load(name: str) -> BodyModel:
+    names = open_body_names()
+    if name in names:
+        return load_open_body(name)
+    if Path(name).suffix in SUFFIXES:
+        return load_smpl_file(Path(name))
+    close = nearest(name, names)
+    raise UserError(
+        f"unknown body '{name}'",
+        expected=f"{', '.join(names)} or the path of an SMPL .pkl or .npz",
+        hint=f"did you mean {' or '.join(close)}?" if close else None,
+    )

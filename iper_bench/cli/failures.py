@@ -1,0 +1,111 @@
+"""What ends a command early, as one line and an exit status.
+
+0 success; 1 a regression found by ``gate``; 2 something the user can put right; 3 a run with failed units
+(``run.request.UNITS_FAILED``); 70 a bug of ours (sysexits' EX_SOFTWARE, so that a script can tell it from a
+regression); 130 interrupted (128 + SIGINT, the shell's convention).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from iper_bench.errors import UserError
+
+REGRESSION = 1
+USER_ERROR = 2
+BUG = 70
+INTERRUPTED = 130
+
+PROGRAM = "iper-bench"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
+
+
+def explain_click(error: click.ClickException) -> UserError:
+    """Click's own complaints in the form of every other mistake: what, where, nearest names, what to type."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else PROGRAM
+    where = path if path != PROGRAM else None
+    if isinstance(error, click.NoSuchOption):
+        known = (
+            {name for parameter in context.command.params for name in parameter.opts} if context else set()
+        )
+        close = error.possibilities or []
+        hint = f"did you mean {' or '.join(close)}?" if close else f"{path} --help"
+        return UserError(
+            f"unknown option '{error.option_name}'",
+            where=where,
+            expected=f"one of {', '.join(sorted(known | {'--help'}))}",
+            hint=hint,
+        )
+    message = error.format_message().rstrip(".")
+    return UserError(message[:1].lower() + message[1:], where=where, hint=f"{path} --help")
+
+
+def explain_os_error(error: OSError) -> UserError | None:
+    """The file system's refusals in one line, or ``None`` when ``error`` is nothing a user can mend."""
+    where = str(error.filename) if error.filename is not None else None
+    if error.errno in _FULL:
+        return UserError(
+            "no space left on the disk",
+            where=where,
+            hint="free some space and type the same command again; what was finished is kept",
+        )
+    if error.errno in _REFUSED:
+        return UserError(
+            "permission denied",
+            where=where,
+            expected="a file or folder you may use",
+            hint="--out FOLDER with another folder, or IPER_BENCH_HOME=FOLDER for the cache",
+        )
+    if error.errno in _IN_THE_WAY:
+        return UserError(
+            "in the way: a file stands where a folder is needed, or the reverse",
+            where=where,
+            hint="another folder, or move that file away",
+        )
+    return None
+
+
+def finish(error: BaseException, arguments: Sequence[str]) -> int:
+    """Report ``error`` on standard error and return the exit status.
+
+    ``arguments`` are those of the command line, quoted back when the same command resumes.
+    """
+    # click turns an end of file inside a verb into Abort as well, but a truncated file is not a keystroke.
+    if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
+        error = error.__cause__
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        again = shlex.join([PROGRAM, *arguments])
+        return _say(f"interrupted; what was finished is kept, the same command resumes: {again}", INTERRUPTED)
+    if isinstance(error, UserError):
+        return _say(f"error: {error}", USER_ERROR)
+    if isinstance(error, click.ClickException):
+        return _say(f"error: {explain_click(error)}", USER_ERROR)
+    if isinstance(error, BrokenPipeError):
+        # The reader (head, less) went away. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    explained = explain_os_error(error) if isinstance(error, OSError) else None
+    if explained is not None:
+        return _say(f"error: {explained}", USER_ERROR)
+    traceback.print_exception(error, file=sys.stderr)
+    again = shlex.join([PROGRAM, *arguments])
+    return _say(
+        f"this is a bug, not your mistake; please report it with the lines above and the command: {again}",
+        BUG,
+    )
+
+
+def _say(line: str, status: int) -> int:
+    click.echo(f"{PROGRAM}: {line}", err=True)
+    return status

@@ -1,0 +1,71 @@
+"""``iper-bench``: the table of verbs and the one place where errors become lines and exit statuses.
+
+Importing this module imports neither torch nor numpy, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from iper_bench import __version__
+from iper_bench.cli.failures import finish
+from iper_bench.cli.lazy import LazyGroup
+from iper_bench.cli.threads import set_threads
+
+VERBS = {
+    "data": ("iper_bench.cli.data:data", "make the embedded dataset, look into any dataset"),
+    "protocol": ("iper_bench.cli.protocol:protocol", "list and show evaluation protocols"),
+    "method": ("iper_bench.cli.method:method", "list the methods that can be benchmarked"),
+    "metric": ("iper_bench.cli.metric:metric", "list metrics, show their exact definitions"),
+    "weights": ("iper_bench.cli.weights:weights", "list the weights that come with the package"),
+    "train": ("iper_bench.cli.train:train", "train a method on a dataset"),
+    "run": ("iper_bench.cli.run:run", "evaluate methods on a dataset under a protocol"),
+    "sweep": ("iper_bench.cli.sweep:sweep", "the same over numbers of sources and personalisation steps"),
+    "report": ("iper_bench.cli.report:report", "tables, plots and pictures of finished runs"),
+    "gate": ("iper_bench.cli.gate:gate", "compare a run with a committed baseline"),
+}
+
+
+@click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="iper-bench")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="CPU threads  [default: OMP_NUM_THREADS, else the cores of this machine, at most 4]",
+)
+def program(threads: int | None) -> None:
+    """Evaluate human image synthesis: motion imitation, appearance transfer, novel view synthesis.
+
+    A first look, with the dataset and the weights that come with the package:
+
+    \b
+      iper-bench data make-synthetic
+      iper-bench run --method attlwb,warp --dataset synthetic --out runs/first
+      iper-bench report runs/first --out runs/first-report
+    """
+    set_threads(threads)
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit status (see :mod:`iper_bench.cli.failures`)."""
+    try:
+        status = program.main(args=list(arguments), prog_name="iper-bench", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        return finish(error, arguments)
+    return status if isinstance(status, int) else 0
+
+
+def main() -> None:
+    """Entry point of the ``iper-bench`` script."""
+    sys.exit(invoke(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

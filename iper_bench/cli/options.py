@@ -1,0 +1,62 @@
+"""Options that several verbs share, and the comma lists they are typed as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+#: a folder to write to or a file to read; whether it is usable shows when it is used
+PATH = click.Path(path_type=Path)
+
+
+def split_names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    """``"a,b"`` -> ``("a", "b")``. Whether the names exist is for the registries to say."""
+    names = tuple(part.strip() for part in value.split(","))
+    if not all(names):
+        raise click.BadParameter(
+            f"'{value}' has an empty entry; expected names with commas between, as in a,b"
+        )
+    return names
+
+
+def split_numbers(least: int) -> Callable[[click.Context, click.Parameter, str], tuple[int, ...]]:
+    """``"1,2"`` -> ``(1, 2)``: a callback for whole numbers not under ``least``."""
+
+    def split(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+        parts = [part.strip() for part in value.split(",")]
+        wrong = [part for part in parts if not part.isdecimal() or int(part) < least]
+        if wrong:
+            raise click.BadParameter(
+                f"'{wrong[0]}' in '{value}'; expected whole numbers from {least} with commas between"
+            )
+        return tuple(int(part) for part in parts)
+
+    return split
+
+
+def typed(values: tuple[int, ...] | tuple[str, ...]) -> str:
+    """The default of a list as it would be typed."""
+    return ",".join(str(value) for value in values)
+
+
+def add_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    """Decorate ``command`` so that ``--help`` lists ``options`` in the order given."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+DATASET = click.option("--dataset", required=True, metavar="NAME", help="dataset, for example synthetic")
+DATA_ROOT = click.option(
+    "--data-root",
+    metavar="FOLDER",
+    help="where the dataset lies  [default: IPER_BENCH_DATA, else the cache folder]",
+)
+SIZE = click.option(
+    "--size", type=click.IntRange(min=16), metavar="PX", help="side of the frames  [default: the dataset's]"
+)

@@ -1,0 +1,114 @@
+"""The options of ``run`` and ``sweep``, which ask for the same thing on different grids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from iper_bench.cli.options import (
+    DATA_ROOT,
+    DATASET,
+    PATH,
+    SIZE,
+    add_options,
+    split_names,
+    split_numbers,
+    typed,
+)
+from iper_bench.run.request import DEFAULT_PROFILES, SETTINGS, RunReport, RunRequest
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_WHAT = (
+    click.option(
+        "--method",
+        "methods",
+        callback=split_names,
+        required=True,
+        metavar="NAME,...",
+        help="methods (iper-bench method list)",
+    ),
+    click.option(
+        "--out", type=PATH, required=True, metavar="FOLDER", help="run folder; an unfinished one is resumed"
+    ),
+    DATASET,
+    DATA_ROOT,
+    SIZE,
+    click.option("--protocol", metavar="NAME|YAML", help="protocol  [default: <dataset>-imitation]"),
+    click.option(
+        "--settings",
+        callback=split_names,
+        default=typed(SETTINGS),
+        show_default=True,
+        metavar="NAME,...",
+        help="self-imitation, cross-imitation or both",
+    ),
+)
+
+_HOW = (
+    click.option(
+        "--profile",
+        "profiles",
+        callback=split_names,
+        default=typed(DEFAULT_PROFILES),
+        show_default=True,
+        metavar="NAME,...",
+        help="metric definitions (iper-bench metric list)",
+    ),
+    click.option("--weights-dir", type=PATH, metavar="FOLDER", help="metric weights that pip does not bring"),
+    click.option(
+        "--device", default="cpu", show_default=True, metavar="NAME", help="torch device of the metrics"
+    ),
+    click.option(
+        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of personalisation"
+    ),
+    click.option(
+        "--limit", type=click.IntRange(min=1), metavar="N", help="only the protocol's first N source clips"
+    ),
+    click.option(
+        "--keep-predictions/--drop-predictions",
+        default=True,
+        show_default=True,
+        help="keep the predicted frames; without them nothing can be scored again",
+    ),
+    click.option("--retry-failed", is_flag=True, help="compute again what is on record as failed"),
+    click.option("--dry-run", is_flag=True, help="print the plan, compute and write nothing"),
+)
+
+
+def plan_options(*, sn: tuple[int, ...], steps: tuple[int, ...]) -> Callable[[Command], Command]:
+    """All options of a request; ``sn`` and ``steps`` are the defaults of the grid."""
+    grid = (
+        click.option(
+            "--sn",
+            callback=split_numbers(1),
+            default=typed(sn),
+            show_default=True,
+            metavar="N,...",
+            help="numbers of source frames",
+        ),
+        click.option(
+            "--steps",
+            callback=split_numbers(0),
+            default=typed(steps),
+            show_default=True,
+            metavar="T,...",
+            help="personalisation steps",
+        ),
+    )
+    return lambda command: add_options(command, *_WHAT, *grid, *_HOW)
+
+
+def request_of(options: dict[str, Any]) -> RunRequest:
+    """The options as a request."""
+    return RunRequest(**{**options, "methods": list(options["methods"])})
+
+
+def finish(report: RunReport, *, dry_run: bool) -> None:
+    """Print what was done and end with the report's exit status."""
+    if dry_run:
+        click.echo(report.description)
+    click.echo(report.summary)
+    click.get_current_context().exit(report.exit_status)

@@ -1,0 +1,49 @@
+"""Loss terms of the Liquid Warping GAN, each unweighted.
+
+From: iPERCore criterions (released code, which differs from the paper: the mask term is a binary cross
+entropy, smoothness a mean of absolute differences).
+Agrees with: the official terms to a relative 1e-5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+GENERATOR_TARGET = 0.0
+"""Score that the generator wants for its images (LSGAN with labels -1 / +1: halfway, where nothing can be
+told).
+"""
+REAL_TARGET = 1.0
+FAKE_TARGET = -1.0
+
+
+def adversarial_loss(scores: Tensor | Sequence[Tensor], target: float) -> Tensor:
+    """LSGAN: mean of (D - target)^2 per map, then the mean over the maps of sub-discriminators; scalar."""
+    maps = [scores] if isinstance(scores, Tensor) else list(scores)
+    if not maps:
+        raise ValueError("no score maps: every sub-discriminator was skipped")
+    return torch.stack([(m - target).square().mean() for m in maps]).mean()
+
+
+def reconstruction_loss(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference; scalar."""
+    return F.l1_loss(prediction, truth)
+
+
+def mask_loss(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Binary cross entropy (mean) of masks in [0, 1], 1 = background; truth may be soft. Scalar."""
+    return F.binary_cross_entropy(prediction, truth)
+
+
+def smoothness_loss(masks: Tensor) -> Tensor:
+    """Total variation of (.., H, W): mean |difference| along x plus the same along y; scalar."""
+    return masks.diff(dim=-1).abs().mean() + masks.diff(dim=-2).abs().mean()
+
+
+def temporal_loss(sequence: Tensor) -> Tensor:
+    """Mean |difference| between consecutive frames of (N, T, C, H, W); scalar."""
+    return sequence.diff(dim=1).abs().mean()

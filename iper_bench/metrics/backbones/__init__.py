@@ -1,0 +1,1 @@
+"""Feature networks with an identity. One file per network."""

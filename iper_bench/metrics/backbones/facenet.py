@@ -1,0 +1,54 @@
+"""InceptionResnetV1 (VGGFace2), the face network of the `paper` and `standard` profiles.
+
+From: facenet-pytorch 2.5.3, whose forward pass always L2-normalises; Face-FD needs the embedding before that,
+so it is taken at the last batch norm. Face-CS does not change by it.
+Must agree with: ``backbones.npz``, ``facenet_unnormalized``. Input: face of 160x160, (x - 127.5) / 128.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from iper_bench.metrics.backbones.network import Image, Network, frozen
+from iper_bench.metrics.weights import Identity, WeightFile
+
+MEAN, DEVIATION = 127.5, 128.0  # facenet-pytorch's fixed_image_standardization
+CLASSIFIER = "logits."
+
+IDENTITY = Identity(
+    name="facenet_vggface2",
+    architecture="InceptionResnetV1, 512-d after the last batch norm, not normalised",
+    files=("20180402-114759-vggface2.pt", "20180402-114759-vggface2-features.pt"),
+    sha256=None,
+    preprocessing="uint8 RGB face 160x160, (x - 127.5) / 128",
+    licence="MIT (code); weights trained on VGGFace2, research",
+    source="the release assets of timesler/facenet-pytorch",
+)
+
+
+def prepare(image: Image) -> torch.Tensor:
+    """uint8 (160, 160, 3) to float32 (3, 160, 160)."""
+    values = (image.astype(np.float32) - np.float32(MEAN)) / np.float32(DEVIATION)
+    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+
+
+def embedding_module(state: dict[str, torch.Tensor], device: torch.device) -> Any:
+    """InceptionResnetV1 with ``state`` (its classifier left out), returning unnormalised (B, 512)
+    embeddings.
+    """
+    from facenet_pytorch import InceptionResnetV1
+
+    module = InceptionResnetV1(pretrained=None, classify=True, num_classes=1)
+    # classify=True returns what follows the last batch norm without normalising it
+    module.logits = torch.nn.Identity()
+    module.load_state_dict({key: value for key, value in state.items() if not key.startswith(CLASSIFIER)})
+    return frozen(module, device)
+
+
+def load(file: WeightFile, device: torch.device) -> Network:
+    """The network with the weights of ``file``. Raises RuntimeError for missing or unexpected entries."""
+    module = embedding_module(torch.load(file.path, map_location="cpu", weights_only=True), device)
+    return Network(IDENTITY, file, prepare, lambda inputs: (module(inputs),), device)

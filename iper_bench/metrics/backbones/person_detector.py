@@ -1,0 +1,62 @@
+"""Faster R-CNN of torchvision, the person detector of the `standard` profile.
+
+Permissively licensed, works in the frame's own pixels (it resizes inside), COCO weights by path. The largest
+person above the score threshold is taken.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from iper_bench.metrics.backbones.network import Image, load_state
+from iper_bench.metrics.weights import Identity, WeightFile
+
+SCORE = 0.8  # as the evaluator's objectness threshold
+PERSON = 1  # torchvision's COCO label
+
+IDENTITY = Identity(
+    name="fasterrcnn_resnet50_fpn_v2",
+    architecture="torchvision Faster R-CNN ResNet-50 FPN v2, COCO",
+    files=("fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",),
+    sha256="dd69338a",
+    preprocessing="RGB in [0, 1] at native size; the detector resizes inside",
+    licence="BSD-3-Clause (torchvision)",
+    source="download.pytorch.org/models",
+)
+
+
+class PersonDetector:
+    """The largest person of a frame."""
+
+    def __init__(self, file: WeightFile, device: torch.device) -> None:
+        from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
+
+        self._net: Any = load_state(
+            fasterrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None), file.path, device
+        )
+        self._device = device
+        self.label = IDENTITY.label(file.sha256)
+
+    def largest(self, image: Image) -> npt.NDArray[np.float32] | None:
+        """Box (4,) in pixels of a uint8 (H, W, 3) frame, or ``None``."""
+        unit = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().to(self._device) / 255
+        with torch.inference_mode():
+            found = self._net([unit])[0]
+        return largest_person(*(found[key].cpu().numpy() for key in ("boxes", "labels", "scores")))
+
+
+def largest_person(
+    boxes: npt.NDArray[np.float32], labels: npt.NDArray[np.integer], scores: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32] | None:
+    """The person box of largest area with at least the threshold's score; ties: the first; ``None`` for no
+    person.
+    """
+    people = boxes[(labels == PERSON) & (scores >= SCORE)]
+    if len(people) == 0:
+        return None
+    areas = (people[:, 2] - people[:, 0]) * (people[:, 3] - people[:, 1])
+    return np.asarray(people[int(areas.argmax())], dtype=np.float32)

@@ -1,0 +1,47 @@
+"""SSPE: difference of the SMPL vectors a body regressor reads from prediction and reference.
+
+From: ``his_evaluators/metrics`` (HMR, 85 numbers: 3 camera, 72 pose, 10 shape). Must agree with: ``sspe.npz``
+to 1e-4. The evaluator's score counts the camera scale twice and mixes units; `components` reports its parts
+apart, with the pose as the geodesic angle per joint.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+SHAPE_START = 75  # camera 3 + pose 72
+
+
+def sspe(prediction: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]) -> float:
+    """The evaluator's score of (N, 85) vectors: mean |scale| + mean sum |shape| + mean sum |camera, pose|."""
+    difference = np.abs(prediction.astype(np.float64) - reference)
+    scale = difference[:, 0].mean()
+    shape = difference[:, SHAPE_START:].sum(axis=1).mean()
+    return float(scale + shape + difference[:, :SHAPE_START].sum(axis=1).mean())
+
+
+def components(prediction: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]) -> dict[str, float]:
+    """Means over (N, 85) vectors: scale, translation (L2), pose (radians per joint), shape (L2)."""
+    ours, theirs = prediction.astype(np.float64), reference.astype(np.float64)
+    angles = _geodesic(
+        ours[:, 3:SHAPE_START].reshape(len(ours), -1, 3), theirs[:, 3:SHAPE_START].reshape(len(theirs), -1, 3)
+    )
+    return {
+        "scale": float(np.abs(ours[:, 0] - theirs[:, 0]).mean()),
+        "translation": float(np.linalg.norm(ours[:, 1:3] - theirs[:, 1:3], axis=1).mean()),
+        "pose": float(angles.mean()),
+        "shape": float(np.linalg.norm(ours[:, SHAPE_START:] - theirs[:, SHAPE_START:], axis=1).mean()),
+    }
+
+
+def _geodesic(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Angle between rotations given as axis-angle (N, J, 3), radians (N, J), through unit quaternions."""
+    dots = np.abs(np.einsum("njq,njq->nj", _quaternions(first), _quaternions(second)))
+    return np.asarray(2 * np.arccos(np.clip(dots, 0.0, 1.0)))
+
+
+def _quaternions(axis_angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    angle = np.linalg.norm(axis_angle, axis=-1, keepdims=True)
+    # sinc keeps small angles exact: sin(a/2)/a = sinc(a / (2 pi)) / 2
+    return np.concatenate([np.cos(angle / 2), axis_angle * np.sinc(angle / (2 * np.pi)) / 2], axis=-1)

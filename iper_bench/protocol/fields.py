@@ -1,0 +1,132 @@
+"""Strict reading of one YAML mapping: every key is asked for by name, and what nobody asked for is an error.
+
+The file is untrusted: aliases (exponential expansion), repeated keys, absurd sizes and non-mappings are
+    refused with one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from iper_bench.errors import UserError, unknown_name
+
+LARGEST_FILE = 16 << 20  # bytes; the largest official protocol is under 100 kB
+
+T = TypeVar("T")
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader that refuses aliases and repeated keys."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            line = event.start_mark.line + 1
+            raise yaml.YAMLError(f"alias '*{event.anchor}' in line {line} is not allowed")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int) or key in seen:
+                problem = "is repeated" if key in seen else "is not a name or a number"
+                raise yaml.YAMLError(f"key '{key}' in line {key_node.start_mark.line + 1} {problem}")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> Any:
+    """Content of a YAML file. Raises UserError, one line, when it is missing, too large, not UTF-8 or not
+    strict YAML.
+    """
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise UserError(f"{size} bytes", where=str(path), expected=f"at most {LARGEST_FILE} bytes")
+        text = path.read_text(encoding="utf-8")
+        return yaml.load(text, Loader=_StrictLoader)
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path), expected="YAML") from error
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"not valid YAML: {text}", where=str(path)) from error
+
+
+class Fields:
+    """One mapping of the file. Ask for each key, then call :meth:`finish`.
+
+    Parameters
+    ----------
+    content: what the YAML holds at this place.
+    where: file and place, for messages.
+    keys: every key that is allowed here. An unknown one raises UserError with the nearest of these at once.
+    """
+
+    def __init__(self, content: Any, where: str, keys: tuple[str, ...]) -> None:
+        if not isinstance(content, dict):
+            kind = "nothing" if content is None else type(content).__name__
+            raise UserError(f"found {kind}", where=where, expected=f"a mapping with {', '.join(keys)}")
+        self._content = content
+        self.where = where
+        for key in content:
+            if key not in keys:
+                raise unknown_name("key", str(key), keys, where=where)
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there and not null."""
+        return self._content.get(key) is not None
+
+    def place(self, key: str) -> str:
+        """File and field, for messages."""
+        return f"{self.where}: {key}" if self.where.endswith((".yaml", ".yml")) else f"{self.where}.{key}"
+
+    def raw(self, key: str) -> Any:
+        """The value. Raises UserError when the key is missing or null."""
+        if not self.has(key):
+            raise UserError(f"key '{key}' is missing", where=self.where, expected=f"'{key}: ...'")
+        return self._content[key]
+
+    def optional(self, key: str, read: Callable[[str], T]) -> T | None:
+        """``read(key)``, or ``None`` when the key is missing or null."""
+        return read(key) if self.has(key) else None
+
+    def text(self, key: str) -> str:
+        """A non-empty text."""
+        value = self.raw(key)
+        if not isinstance(value, str) or not value.strip():
+            raise UserError(f"found {value!r}", where=self.place(key), expected="a text")
+        return value
+
+    def choice(self, key: str, names: tuple[str, ...]) -> str:
+        """One of ``names``."""
+        value = self.text(key)
+        if value not in names:
+            raise unknown_name("value", value, names, where=self.place(key))
+        return value
+
+    def integer(self, key: str, least: int = 0) -> int:
+        """An integer of at least ``least``."""
+        return whole_number(self.raw(key), self.place(key), least)
+
+    def integers(self, key: str, least: int = 0) -> tuple[int, ...]:
+        """A non-empty list of integers."""
+        return tuple(whole_number(item, self.place(key), least) for item in self.items(key))
+
+    def items(self, key: str) -> list[Any]:
+        """A non-empty list."""
+        value = self.raw(key)
+        if not isinstance(value, list) or not value:
+            raise UserError(f"found {value!r}"[:80], where=self.place(key), expected="a list of one or more")
+        return value
+
+
+def whole_number(value: Any, where: str, least: int) -> int:
+    """``value`` when it is an integer of at least ``least``, else UserError."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise UserError(f"found {value!r}", where=where, expected=f"an integer, {least} or more")
+    return value

@@ -1,0 +1,44 @@
+"""Protocols by name, from the installed ``iper_bench.protocols``, or by path."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from iper_bench.errors import UserError, nearest
+from iper_bench.protocol.reading import read_protocol
+from iper_bench.protocol.schema import Protocol
+
+_PACKAGE = "iper_bench.protocols"
+_SUFFIXES = (".yaml", ".yml")
+
+
+def _files() -> dict[str, Path]:
+    with resources.as_file(resources.files(_PACKAGE)) as folder:
+        return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def list_protocols() -> list[str]:
+    """Sorted names of the protocols that come with the package."""
+    return list(_files())
+
+
+def load_protocol(name_or_path: str | Path) -> Protocol:
+    """A protocol by name, or by the path of a ``.yaml`` file.
+
+    Raises
+    ------
+    UserError for an unknown name (with the nearest ones), a missing file, or a file that is not a protocol.
+    """
+    text = str(name_or_path)
+    files = _files()
+    if text in files:
+        return read_protocol(files[text])
+    if Path(text).suffix in _SUFFIXES:
+        return read_protocol(Path(text))
+    close = nearest(text, files)
+    raise UserError(
+        f"unknown protocol '{text}'",
+        expected=f"{', '.join(files)} or the path of a .yaml file",
+        hint=f"did you mean {' or '.join(close)}?" if close else None,
+    )

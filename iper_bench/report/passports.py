@@ -1,0 +1,168 @@
+"""The words and lists around the numbers: what was run, how to read it, what every number is, what is
+missing, where from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from iper_bench.hashing import canonical_json
+from iper_bench.report.evidence import NOT_THE_PAPERS, OFFLINE, Evidence, Measurement
+from iper_bench.report.paper import SOURCE
+from iper_bench.report.table import percent
+
+DIRECTION_WORDS = {True: "higher is better", False: "lower is better", None: "no direction"}
+#: facts every reader asks for first; the rest follows in the order of their names
+FIRST_FACTS = ("iper-bench", "python", "torch", "numpy", "device", "gpu", "dtype", "seed")
+
+
+@dataclass(frozen=True)
+class Passport:
+    """What one number is."""
+
+    profile: str
+    metric: str
+    direction: str
+    definition: str
+    backbone: str
+    summary: str
+    comparable: str
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A number that is missing or was measured on a part of its frames only."""
+
+    number: str
+    dataset: str
+    coverage: str
+    clips: int
+    missing: bool
+    reason: str
+
+
+def summary(evidence: Evidence) -> list[tuple[str, str]]:
+    """Label and text of the first lines of a report."""
+    listed = evidence.measurements
+
+    def names(attribute: str) -> str:
+        return ", ".join(str(value) for value in sorted({getattr(m, attribute) for m in listed}))
+
+    clips = {clip for m in listed for clip in m.clip_values}
+    frames = max((m.total for m in listed), default=0)
+    failed = sum(len(facts.failures) for facts in evidence.runs)
+    missing = sum(m.value is None for m in listed)
+    lines = [
+        ("Runs", ", ".join(str(facts.folder) for facts in evidence.runs)),
+        ("Methods", names("method")),
+        ("Datasets", names("dataset")),
+        ("Protocols", names("protocol")),
+        ("Sources (sn)", names("sn")),
+        ("Personalization steps (T)", names("steps")),
+        ("Clips", f"{len(clips)}, at most {frames} frames behind one number"),
+        ("Numbers", f"{len(listed)}, of which {missing} missing"),
+    ]
+    if failed:
+        lines.append(("Failed units", str(failed)))
+    unfinished = [str(facts.folder) for facts in evidence.runs if not facts.ended]
+    return [*lines, ("Not ended yet", ", ".join(unfinished))] if unfinished else lines
+
+
+def how_to_read(evidence: Evidence) -> list[str]:
+    """What may be compared with what, for the evidence at hand."""
+    text = [
+        "Numbers may be compared within one table: same dataset, protocol, sources, steps, definition "
+        "and feature network.",
+        f"Rows quoted from {SOURCE} were measured on other data with other feature networks. They show the "
+        "scale and the order of the published results; a difference to our rows means nothing.",
+        "A mean is taken over clips, so that a long clip counts as much as a short one; its interval says "
+        "how far it would move with other clips of the same kind. Distances between whole sets (FID, Body-FD, "
+        "Face-FD) have no clips and no interval.",
+        "A value that could not be computed is shown as missing with its reason, never as zero.",
+    ]
+    if any(m.profile == OFFLINE for m in evidence.measurements):
+        text.insert(
+            1,
+            f"Profile {OFFLINE}: feature networks whose weights come with the packages stand in for those of "
+            f"the paper. Its numbers are {NOT_THE_PAPERS}.",
+        )
+    fewest = min((m.clips for m in evidence.measurements if m.clip_values), default=None)
+    if fewest is not None and fewest < 10:
+        text.append(
+            f"Some numbers stand on {fewest} clips only. Percentile intervals over so few clips are too "
+            "narrow: take them as a hint."
+        )
+    return text
+
+
+def passports(evidence: Evidence) -> list[Passport]:
+    """One line per profile, metric and definition, sorted."""
+    found: dict[tuple[str, str, str], Measurement] = {}
+    for m in evidence.measurements:
+        held = found.get((m.profile, m.metric, m.definition))
+        if held is None or (held.backbone is None and m.backbone is not None):
+            found[m.profile, m.metric, m.definition] = m
+    described = {key: text for facts in evidence.runs for key, text in facts.metrics.items()}
+    return [
+        Passport(
+            profile=profile,
+            metric=metric,
+            direction=DIRECTION_WORDS[evidence.higher_is_better.get(metric)],
+            definition=m.definition,
+            backbone=m.backbone or "none (pixels)",
+            summary=_describe(described.get((profile, metric), {})),
+            comparable=NOT_THE_PAPERS if profile == OFFLINE else "",
+        )
+        for (profile, metric, _), m in sorted(found.items())
+    ]
+
+
+def _describe(text: Mapping[str, Any]) -> str:
+    """The definition as the plan holds it: its summary where there is one, then its settings."""
+    said = [str(text["summary"])] if "summary" in text else []
+    said += [f"{key}: {_plain(text[key])}" for key in sorted(text) if key not in ("summary", "direction")]
+    return "; ".join(said)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else canonical_json(value)
+
+
+def coverage(evidence: Evidence) -> list[Gap]:
+    """Numbers that are missing, in part or as a whole, in the order of the tables."""
+    return [
+        Gap(
+            number=m.title,
+            dataset=m.dataset,
+            coverage="–" if m.coverage is None else f"{percent(m.coverage)} ({m.count} of {m.total} frames)",
+            clips=m.clips,
+            missing=m.value is None,
+            reason=m.reason or "some frames were left out by the metric (no face or body found)",
+        )
+        for m in evidence.measurements
+        if m.value is None or m.reason or m.count < m.total
+    ]
+
+
+def provenance(evidence: Evidence) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Per run: label and text of every fact on record."""
+    return [
+        (
+            str(facts.folder),
+            [
+                ("plan", facts.plan_hash),
+                *((f"dataset {name}", value) for name, value in sorted(facts.fingerprints.items())),
+                *((f"protocol {name}", value) for name, value in sorted(facts.protocols.items())),
+                *((f"method {name}", value) for name, value in sorted(facts.methods.items())),
+                *_ordered(list(facts.provenance.items())),
+            ],
+        )
+        for facts in evidence.runs
+    ]
+
+
+def _ordered(items: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    order = {name: index for index, name in enumerate(FIRST_FACTS)}
+    return sorted(items, key=lambda item: (order.get(item[0], len(order)), item[0]))

@@ -1,0 +1,60 @@
+"""What a report reads from the resolved plan of a run: metric descriptions, and where the real frames of a
+trial lie.
+
+Everything here decorates: a plan that does not state it makes a plainer report, never a different number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Plan = Mapping[str, Any]
+
+
+def metrics(plan: Plan) -> dict[tuple[str, str], dict[str, Any]]:
+    """``plan["profiles"]``: (profile, metric) -> description; of its entries ``direction`` and ``summary``
+    are known here.
+    """
+    found = {}
+    for profile, described in _mapping(plan.get("profiles")).items():
+        listed = _mapping(described)
+        listed = _mapping(listed.get("metrics")) or listed
+        for metric, text in listed.items():
+            if isinstance(text, Mapping):
+                found[str(profile), str(metric)] = dict(text)
+    return dict(sorted(found.items()))
+
+
+def directions(plan: Plan) -> dict[str, str]:
+    """Metric -> ``"higher"``, ``"lower"`` or ``"neither"``, as far as the plan says."""
+    return {name: str(text["direction"]) for (_, name), text in metrics(plan).items() if "direction" in text}
+
+
+def exhibits(plan: Plan) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Trial name -> folder of its real frames below ``exhibits/``, and the trial as the plan holds it."""
+    listed = _mapping(plan.get("trials"))
+    return {
+        str(trial["name"]): (str(identity), dict(trial))
+        for identity, trial in sorted(listed.items())
+        if isinstance(trial, Mapping) and "name" in trial
+    }
+
+
+def source_frames(trial: Mapping[str, Any], sn: int) -> list[int] | None:
+    """Frame indices of the sn sources in the source clip, or ``None`` when the trial does not tell."""
+    found = _mapping(trial.get("sources")).get(str(sn))
+    return [int(index) for index in found] if isinstance(found, list) else None
+
+
+def method_identities(plan: Plan) -> dict[str, str]:
+    """Method -> content hash of what changes its output."""
+    listed = plan.get("methods")
+    entries = listed if isinstance(listed, list) else []
+    return {
+        str(e["name"]): str(e.get("identity", "")) for e in entries if isinstance(e, Mapping) and "name" in e
+    }
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,131 @@
+"""A table as terminal output (rich) and as Markdown; HTML comes from ``templates/table.html``.
+
+Self- and cross-imitation are printed as two blocks of five columns, which fit 80 columns and a phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from iper_bench.report.evidence import NOT_THE_PAPERS
+from iper_bench.report.table import MISSING, OFFLINE_MARK, TITLES, Cell, Column, Table, TableRow
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+_FULL = "100 %"  # not repeated in every cell of the terminal
+
+
+def heading(column: Column, *, quoted: bool = False) -> str:
+    """``"PSNR ↑ ‡ (1)"``: metric, direction, offline mark, footnote; a quoted column has the first two."""
+    if quoted:
+        return f"{column.metric} {column.arrow}".rstrip()
+    words = [column.metric, column.arrow, OFFLINE_MARK if column.offline else "", f"({column.note})"]
+    return " ".join(word for word in words if word)
+
+
+def offline_note(table: Table) -> str | None:
+    """The line that explains the mark, or ``None`` when no column bears it."""
+    if not any(column.offline for column in table.columns):
+        return None
+    return (
+        f"{OFFLINE_MARK} profile offline: {NOT_THE_PAPERS} (weights that pip brings in place of the paper's)"
+    )
+
+
+def missing_values(table: Table) -> list[str]:
+    """One line per value of the table that is missing or only partly there, with its reason."""
+    return [
+        f"{row.name}, {TITLES.get(column.setting, column.setting)} {column.metric}: "
+        f"{'missing' if cell.text == MISSING else 'in part'}: {cell.reason}"
+        for row in table.rows
+        for column, cell in zip(table.columns, row.cells, strict=True)
+        if cell.reason
+    ]
+
+
+def to_markdown(table: Table, *, level: int = 3) -> str:
+    """The table as GitHub Markdown with headings of ``level``, its quoted rows below in a table of their
+    own.
+    """
+    mark = "#" * level
+    lines = [f"{mark} {table.title}", ""]
+    for setting in table.settings:
+        part = table.part(setting)
+        lines += [f"**{TITLES.get(setting, setting)}**", ""]
+        lines += _markdown_block("method", part.columns, part.rows)
+        quoted = part.quoted_rows
+        if quoted:
+            lines += [f"*{part.quoted_title}*", ""]
+            lines += _markdown_block("method", part.columns, quoted, quoted=True)
+    notes = [note for note in (offline_note(table), *table.notes) if note]
+    missing = [f"{MISSING} {line}" for line in missing_values(table)]
+    return (
+        "\n".join([*lines, *(f"{note}  " for note in notes), "", *(f"* {line}" for line in missing)]).rstrip()
+        + "\n"
+    )
+
+
+def _markdown_block(
+    corner: str, columns: Sequence[Column], rows: Sequence[TableRow], *, quoted: bool = False
+) -> list[str]:
+    heads = [_plain(corner), *(_plain(heading(column, quoted=quoted)) for column in columns)]
+    lines = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * len(columns)]
+    lines += [
+        f"| {' | '.join([_plain(row.name), *(_markdown_cell(cell) for cell in row.cells)])} |" for row in rows
+    ]
+    return [*lines, ""]
+
+
+def _markdown_cell(cell: Cell) -> str:
+    value = f"**{cell.text}**" if cell.best else cell.text
+    return "<br>".join(part for part in (value, cell.interval, cell.coverage) if part)
+
+
+def _plain(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def print_table(table: Table, console: Console, *, quoted: bool = True, notes: bool = True) -> None:
+    """Print the table, with the paper's rows and the notes unless told otherwise; missing values always."""
+    from rich.markup import escape
+
+    console.print(f"\n[bold]{escape(table.title)}[/bold]", highlight=False)
+    for setting in table.settings:
+        part = table.part(setting)
+        console.print(_rich_block(TITLES.get(setting, setting), part.columns, part.rows))
+        if quoted and part.quoted_rows:
+            block = _rich_block(part.quoted_title, part.columns, part.quoted_rows, quoted=True)
+            block.style = "dim"
+            console.print(block)
+    for note in (offline_note(table), *table.notes, "Coverage is 100 % where no percentage stands."):
+        if note and notes:
+            console.print(escape(note), highlight=False, style="dim")
+    for line in missing_values(table):
+        console.print(escape(f"{MISSING} {line}"), highlight=False)
+
+
+def _rich_block(
+    title: str, columns: Sequence[Column], rows: Sequence[TableRow], *, quoted: bool = False
+) -> RichTable:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    block = RichTable(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    block.add_column("method", no_wrap=True)
+    for column in columns:
+        block.add_column(escape(heading(column, quoted=quoted)), justify="right")
+    for row in rows:
+        cells = []
+        for cell in row.cells:
+            text = Text(cell.text, style="bold" if cell.best else "")
+            for part in (cell.interval, "" if cell.coverage == _FULL else cell.coverage):
+                if part:
+                    text.append(f"\n{part}", style="dim not bold")
+            cells.append(text)
+        block.add_row(escape(row.name), *cells)
+    return block

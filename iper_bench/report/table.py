@@ -1,0 +1,293 @@
+"""The main table in the layout of the paper's Table 1: methods down, metrics across, self- beside
+cross-imitation.
+
+A :class:`Table` is plain text in cells with marks; ``render.py`` turns it into terminal, Markdown and
+HTML. The rows of the paper stand in a separate block of the same columns, always marked as quoted. A value
+is the best (bold) only when its paired difference to every other method is told from noise
+(``statistics.separable``); otherwise nobody is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from iper_bench.errors import UserError
+from iper_bench.report import paper
+from iper_bench.report.evidence import NOT_THE_PAPERS, OFFLINE, Bench, Evidence, Measurement
+from iper_bench.report.statistics import FEWEST_CLIPS, paired, separable
+
+#: columns of the paper's Table 1, in its order
+LAYOUT: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("self", ("PSNR", "SSIM", "LPIPS", "Body-CS", "Face-CS")),
+    ("cross", ("Face-CS", "Face-FD", "Body-CS", "Body-FD", "FID")),
+)
+_PAPERS = tuple((setting, metric) for setting, metrics in LAYOUT for metric in metrics)
+TITLES = {"self": "Self-imitation", "cross": "Cross-imitation"}
+PAPER_SN = 1  # Table 1 was measured with one source
+MISSING = "–"
+OFFLINE_MARK = "‡"  # beside everything that was measured with feature networks the paper did not use
+
+Shown = Mapping[tuple[str, str, str], Measurement]  # (method, setting, metric)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric in one setting. ``note`` is the number of its footnote; ``offline``: not the paper's
+    backbone.
+    """
+
+    setting: str
+    metric: str
+    higher_is_better: bool | None
+    digits: int
+    note: int
+    offline: bool
+
+    @property
+    def arrow(self) -> str:
+        """Direction of improvement, empty when unknown."""
+        return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in one place: the number, its interval, its coverage; ``reason`` when the number is
+    missing.
+    """
+
+    text: str
+    interval: str = ""
+    coverage: str = ""
+    best: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A method and its cells, one per column of the table."""
+
+    name: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. ``quoted`` are the paper's rows, empty when there are none for these columns."""
+
+    bench: Bench
+    sn: int
+    steps: int
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[TableRow, ...]
+    quoted: tuple[TableRow, ...]
+    quoted_title: str
+    notes: tuple[str, ...]
+
+    def part(self, setting: str) -> Table:
+        """The same table with the columns of one setting only."""
+        keep = [i for i, column in enumerate(self.columns) if column.setting == setting]
+
+        def narrow(rows: Iterable[TableRow]) -> tuple[TableRow, ...]:
+            return tuple(TableRow(row.name, tuple(row.cells[i] for i in keep)) for row in rows)
+
+        return replace(
+            self,
+            columns=tuple(self.columns[i] for i in keep),
+            rows=narrow(self.rows),
+            quoted=narrow(self.quoted),
+        )
+
+    @property
+    def quoted_rows(self) -> tuple[TableRow, ...]:
+        """The quoted rows that have a number in any of these columns."""
+        return tuple(row for row in self.quoted if any(cell.text for cell in row.cells))
+
+    @property
+    def settings(self) -> list[str]:
+        """Settings in the order of the columns."""
+        return list(dict.fromkeys(column.setting for column in self.columns))
+
+
+def settings_of(evidence: Evidence) -> list[tuple[Bench, int, int]]:
+    """Every (bench, sn, T) that deserves a table: T of the methods that train; T = 0 alone when none does."""
+    found = []
+    for bench in evidence.benches():
+        chosen = evidence.select(bench)
+        for sn in sorted({m.sn for m in chosen}):
+            found += [(bench, sn, steps) for steps in sorted({m.steps for m in chosen if m.sn == sn})]
+    return found
+
+
+def build_table(evidence: Evidence, bench: Bench, *, sn: int, steps: int) -> Table:
+    """The table of one bench for ``sn`` sources and ``steps`` personalization steps, with the columns of
+    the paper.
+
+    Methods measured only at T = 0 (nothing in them to train) stand in the table of every T, with '(T = 0)'
+    behind the name. Raises UserError when nothing was measured under these conditions.
+    """
+    shown = _at(evidence.select(bench, sn=sn), steps)
+    if not shown:
+        have = ", ".join(f"sn={s} T={t}" for b, s, t in settings_of(evidence) if b == bench)
+        raise UserError(
+            f"nothing was measured with sn={sn} and T={steps}",
+            where=str(bench),
+            expected=f"one of {have}" if have else "a run with finished units",
+        )
+    return _table(evidence, bench, shown, [c for c in _PAPERS if c in _present(shown)], sn, steps)
+
+
+def further_table(evidence: Evidence, bench: Bench, *, sn: int, steps: int) -> Table | None:
+    """The metrics of the same conditions that the paper's table does not have; ``None`` when there are
+    none.
+    """
+    shown = _at(evidence.select(bench, sn=sn), steps)
+    order = [setting for setting, _ in LAYOUT]
+    rest = sorted(
+        _present(shown) - set(_PAPERS), key=lambda c: (order.index(c[0]) if c[0] in order else len(order), c)
+    )
+    return _table(evidence, bench, shown, rest, sn, steps) if rest else None
+
+
+def _table(
+    evidence: Evidence, bench: Bench, shown: Shown, listed: Sequence[tuple[str, str]], sn: int, steps: int
+) -> Table:
+    numbered: dict[str, int] = {}  # text of a definition note -> its number
+    columns = []
+    for setting, metric in listed:
+        values = [m for m in shown.values() if (m.setting, m.metric) == (setting, metric)]
+        example = next((m for m in values if m.backbone), values[0])
+        columns.append(
+            Column(
+                setting=setting,
+                metric=metric,
+                higher_is_better=evidence.higher_is_better.get(metric),
+                digits=digits_for([abs(m.value) for m in values if m.value is not None]),
+                note=numbered.setdefault(_definition_note(bench, example), len(numbered) + 1),
+                offline=bench.profile == OFFLINE,
+            )
+        )
+    methods = sorted({m.method for m in shown.values()})
+    labels = {name: _label(name, shown.values(), steps) for name in methods}
+    best = {(c.setting, c.metric): _best(shown, methods, c) for c in columns}
+    rows = []
+    for name in methods:
+        cells = tuple(_cell(shown, name, c, best[c.setting, c.metric] == name) for c in columns)
+        rows.append(TableRow(labels[name], cells))
+    return Table(
+        bench=bench,
+        sn=sn,
+        steps=steps,
+        title=_title(bench, sn, steps),
+        columns=tuple(columns),
+        rows=tuple(rows),
+        quoted=_quoted(columns),
+        quoted_title=f"quoted from {paper.SOURCE}, Table 1 (sn={PAPER_SN}); {paper.NOT_COMPARABLE}",
+        notes=_notes(numbered),
+    )
+
+
+def _at(chosen: Sequence[Measurement], steps: int) -> Shown:
+    exact = {m.method for m in chosen if m.steps == steps}
+    several = {m.method for m in chosen if m.steps != 0}
+    if not exact:
+        return {}
+    return {
+        (m.method, m.setting, m.metric): m
+        for m in chosen
+        if (m.method in exact and m.steps == steps)
+        or (m.method not in exact and m.method not in several and m.steps == 0)
+    }
+
+
+def _present(shown: Shown) -> set[tuple[str, str]]:
+    return {(setting, metric) for _, setting, metric in shown}
+
+
+def digits_for(magnitudes: Sequence[float]) -> int:
+    """Decimals of a column: about four significant digits, as the paper prints, one choice for the whole
+    column.
+    """
+    largest = max(magnitudes, default=0.0)
+    return 1 if largest >= 100 else 2 if largest >= 10 else 3
+
+
+def number(value: float, digits: int) -> str:
+    """A number with a true minus sign and never '-0.00'."""
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "−") if float(text) != 0 else f"{0:.{digits}f}"
+
+
+def _label(name: str, shown: Iterable[Measurement], steps: int) -> str:
+    other = steps not in {m.steps for m in shown if m.method == name}
+    return f"{name} (T\u00a0=\u00a00)" if other else name
+
+
+def _cell(shown: Shown, method: str, column: Column, best: bool) -> Cell:
+    found = shown.get((method, column.setting, column.metric))
+    if found is None:
+        return Cell(MISSING, reason="not measured")
+    coverage = "" if found.coverage is None else percent(found.coverage)
+    if found.value is None:
+        return Cell(MISSING, coverage=coverage, reason=found.reason or "no reason on record")
+    interval = ""
+    if found.low is not None and found.high is not None:
+        interval = f"[{number(found.low, column.digits)}, {number(found.high, column.digits)}]"
+    return Cell(number(found.value, column.digits), interval, coverage, best, found.reason)
+
+
+def percent(share: float) -> str:
+    """A share in whole percent, never rounded up to 100 or down to 0."""
+    rounded = round(100 * share)
+    if share < 1 and rounded == 100:
+        return ">99 %"
+    return "<1 %" if share > 0 and rounded == 0 else f"{rounded} %"
+
+
+def _best(shown: Shown, methods: Sequence[str], column: Column) -> str | None:
+    if column.higher_is_better is None:
+        return None
+    found = [shown.get((name, column.setting, column.metric)) for name in methods]
+    valued = [m for m in found if m is not None and m.value is not None]
+    if len(valued) < 2:
+        return None
+    sign = 1.0 if column.higher_is_better else -1.0
+    first = max(valued, key=lambda m: sign * (m.value or 0.0))
+    others = [m for m in valued if m is not first]
+    apart = all(separable(sign * paired(first.clip_values, other.clip_values)) for other in others)
+    return first.method if apart else None
+
+
+def _quoted(columns: Sequence[Column]) -> tuple[TableRow, ...]:
+    printed = {(q.method, q.trial_setting, q.metric): q.printed for q in paper.quotes("table1")}
+    rows = []
+    for method in dict.fromkeys(q.method for q in paper.quotes("table1")):
+        cells = [Cell(printed.get((method, c.setting, c.metric), "")) for c in columns]
+        if any(cell.text for cell in cells):
+            rows.append(TableRow(method, tuple(cells)))
+    return tuple(rows)
+
+
+def _title(bench: Bench, sn: int, steps: int) -> str:
+    warning = f" ({NOT_THE_PAPERS})" if bench.profile == OFFLINE else ""
+    return f"sn = {sn}, T = {steps}: {bench.dataset}, profile {bench.profile}{warning}"
+
+
+def _definition_note(bench: Bench, example: Measurement) -> str:
+    mark = f" {OFFLINE_MARK}" if bench.profile == OFFLINE else ""
+    network = example.backbone or "none (pixels)"
+    return (
+        f"{example.metric}{mark}: definition {bench.profile} {example.definition}, feature network {network}"
+    )
+
+
+def _notes(definitions: Iterable[str]) -> tuple[str, ...]:
+    return (
+        *(f"({number}) {text}" for number, text in enumerate(definitions, start=1)),
+        "[low, high]: 95 % bootstrap interval of the mean over clips; values without one are computed over "
+        "the whole set. The percentage is the share of frames that entered.",
+        "Bold: better than every other method here; the 95 % interval of the paired difference over clips "
+        f"excludes 0 (at least {FEWEST_CLIPS} common clips, sign-flip p below 0.05). Where nothing is bold, "
+        "nothing is proven best.",
+    )

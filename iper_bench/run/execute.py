@@ -1,0 +1,184 @@
+"""Work through a plan: personalise once per person and sn, render, measure, store; a unit that fails is
+recorded, the rest go on.
+
+Every step ends in a file that is whole or absent, so the state of the run is what lies in its folder and
+nothing else. Errors of the store (disk full, no permission) end the run; any other error of a unit is that
+unit's failure.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from iper_bench.data.clip import Images
+from iper_bench.data.dataset import Dataset
+from iper_bench.errors import UserError
+from iper_bench.methods.method import Method, Subject
+from iper_bench.run.material import BATCH, Material
+from iper_bench.run.plan import Plan
+from iper_bench.run.scoring import Scorer, measure, rows_of_unit
+from iper_bench.run.unit import Unit, trial_id
+from iper_bench.store.plan_file import definition_hashes
+from iper_bench.store.run_folder import RunFolder
+from iper_bench.store.storing import StoreError
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done and what is left of a plan in its folder."""
+
+    kept: list[Unit] = field(default_factory=list)
+    failed: list[Unit] = field(default_factory=list)
+    waiting: list[Unit] = field(default_factory=list)
+
+
+class Executor:
+    """Does the units of a plan, one process.
+
+    Parameters
+    ----------
+    folder: open and locked.
+    methods: by name, those of the plan.
+    provenance: what every row carries.
+    keep_predictions: write predicted frames as PNG; without them frames go straight to the metrics.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        dataset: Dataset,
+        methods: Mapping[str, Method],
+        scorer: Scorer,
+        provenance: Mapping[str, str],
+        *,
+        keep_predictions: bool = True,
+    ) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._dataset = dataset
+        self._methods = methods
+        self._scorer = scorer
+        self._provenance = dict(provenance)
+        self._keep = keep_predictions
+        self._definitions = definition_hashes(plan.document["profiles"])
+
+    def work(self, *, retry_failed: bool = False) -> Work:
+        """Sort the plan's units by what lies in the folder. Reads one small file per unit."""
+        failed = {} if retry_failed else {failure.unit for failure in self._folder.failures()}
+        work = Work()
+        for unit in self._plan.units:
+            if self._folder.definitions(unit.id) == self._definitions:
+                work.kept.append(unit)
+            elif unit.id in failed:
+                work.failed.append(unit)
+            else:
+                work.waiting.append(unit)
+        return work
+
+    def run(self, waiting: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
+        """Do units, yielding each with ``None``, or with the reason of its failure. Raises StoreError."""
+        chosen = set(waiting)
+        for group in self._plan.groups():
+            units = [unit for unit in group if unit in chosen]
+            ready = [unit for unit in units if self.has_predictions(unit)]
+            for unit in ready:
+                yield unit, self._attempt(unit, None, 0.0)
+            yield from self._personalised([unit for unit in units if unit not in ready])
+
+    def has_predictions(self, unit: Unit) -> bool:
+        """Whether all predicted frames of a unit lie in the folder and can be decoded."""
+        return self._folder.predictions(unit.id).sound(unit.frame_count)
+
+    def _personalised(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
+        """Units of one personalisation, each at its T along the way."""
+        if not units:
+            return
+        steps = tuple(sorted({unit.steps for unit in units}))
+        left = list(units)
+        started = time.perf_counter()
+        try:
+            sources = Material(self._dataset, units[0].trial, units[0].sn).sources
+            method = self._methods[units[0].method]
+            for reached, subject in method.checkpoints(sources, steps=steps, seed=units[0].seed):
+                seconds = time.perf_counter() - started
+                for unit in [unit for unit in left if unit.steps == reached]:
+                    left.remove(unit)
+                    yield unit, self._attempt(unit, subject, seconds)
+                started = time.perf_counter()
+            reason, details = "the method gave no subject for this T", ""
+        except StoreError:
+            raise
+        except Exception as error:
+            reason, details = _reason(error), traceback.format_exc()
+        for unit in left:
+            self._folder.write_failure(unit.id, unit.head(), reason, details)
+            yield unit, reason
+
+    def _attempt(self, unit: Unit, subject: Subject | None, seconds: float) -> str | None:
+        """Do one unit; returns the reason when it failed. ``subject`` is ``None`` when the predictions lie
+        in the folder.
+        """
+        try:
+            self._do(unit, subject, seconds)
+        except StoreError:
+            raise
+        except Exception as error:
+            self._folder.write_failure(unit.id, unit.head(), _reason(error), traceback.format_exc())
+            return _reason(error)
+        return None
+
+    def _do(self, unit: Unit, subject: Subject | None, seconds: float) -> None:
+        material = Material(self._dataset, unit.trial, unit.sn)
+        timing = dict(self._folder.timing(unit.id)) if subject is None else {"personalise": seconds}
+        frames = self._folder.predictions(unit.id)
+        started = time.perf_counter()
+        predictions: Iterable[Images]
+        if subject is not None and self._keep:
+            for _ in frames.write(_checked(subject.render(material.targets), unit, material)):
+                pass
+            timing["render"] = time.perf_counter() - started
+            started = time.perf_counter()
+        if subject is not None and not self._keep:
+            predictions = _checked(subject.render(material.targets), unit, material)
+        else:
+            spans = range(0, unit.frame_count, BATCH)
+            predictions = (frames.read(range(s, min(s + BATCH, unit.frame_count))) for s in spans)
+        scores = measure(self._scorer, material, predictions)
+        together = subject is not None and not self._keep
+        timing["render and measure" if together else "measure"] = time.perf_counter() - started
+        rows = rows_of_unit(unit, self._dataset.name, scores.values, self._provenance)
+        material.show(self._folder.exhibit(trial_id(unit.trial)))
+        self._folder.write_timing(unit.id, timing)
+        self._folder.write_unit(unit.id, unit.head(), self._definitions, rows, scores.feature_arrays())
+
+
+def _checked(batches: Iterable[Images], unit: Unit, material: Material) -> Iterator[Images]:
+    """Pass a method's batches through. Raises ValueError for another dtype, size or number of frames than
+    asked for.
+    """
+    height, width = material.source_clip.size
+    count = 0
+    for batch in batches:
+        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (height, width, 3):
+            raise ValueError(
+                f"{unit.method} gave frames of shape {batch.shape} and dtype {batch.dtype}; "
+                f"expected (B, {height}, {width}, 3) uint8"
+            )
+        count += len(batch)
+        yield batch
+    if count != unit.frame_count:
+        raise ValueError(f"{unit.method} gave {count} frames; expected {unit.frame_count}")
+
+
+def _reason(error: Exception) -> str:
+    """One line for the record."""
+    if isinstance(error, UserError):
+        return str(error)
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__

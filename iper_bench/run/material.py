@@ -1,0 +1,122 @@
+"""What a unit takes from the dataset: sources and targets for the method, true and real frames for the
+metrics.
+
+Frames of truth and real sets come as streams of small batches: memory does not grow with the length of a
+    clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from iper_bench.body import load_body
+from iper_bench.data.clip import BodyTrack, Clip, Images
+from iper_bench.data.dataset import Dataset
+from iper_bench.methods.method import Sources, Targets
+from iper_bench.protocol.trial import SELF, Trial
+from iper_bench.run.boxes import Boxes, person_boxes, predicted_track
+from iper_bench.store.exhibit import Exhibit
+
+BATCH = 16  # frames decoded at once; the official loader's batch
+SHOWN_FRAMES = 8  # reference and truth frames that an exhibit keeps, evenly spaced over the targets
+
+
+def stream(clip: Clip, indices: Sequence[int]) -> Iterator[Images]:
+    """Frames of a clip in batches (B, H, W, 3) uint8."""
+    for start in range(0, len(indices), BATCH):
+        yield clip.frames(indices[start : start + BATCH])
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that one trial with one number of sources asks of its dataset; computed when first used.
+
+    Attributes
+    ----------
+    dataset: where clips and body come from.
+    trial: what is imitated. sn: number of sources.
+    """
+
+    dataset: Dataset
+    trial: Trial
+    sn: int
+
+    @cached_property
+    def source_clip(self) -> Clip:
+        """The clip whose person is synthesised."""
+        return self.dataset.clip(self.trial.source_clip)
+
+    @cached_property
+    def target_clip(self) -> Clip:
+        """The clip whose motion drives."""
+        return self.dataset.clip(self.trial.target_clip)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """The sn source frames with mattes and bodies."""
+        frames = self.trial.sources[self.sn]
+        clip = self.source_clip
+        return Sources(clip.frames(frames), clip.masks(frames), clip.track.take(frames), self.dataset.body)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """The driving bodies, without pixels."""
+        track = self.target_clip.track.take(self.trial.target_frames)
+        return Targets(track, same_person=self.trial.setting == SELF)
+
+    def truths(self) -> Iterator[Images] | None:
+        """The paired truth as a stream, or ``None``."""
+        frames = self.trial.truth_frames
+        return None if frames is None else stream(self.target_clip, frames)
+
+    def reals(self) -> Iterator[Images] | None:
+        """The real set as a stream, or ``None``."""
+        frames = self.trial.real_frames
+        return None if frames is None else stream(self.source_clip, frames)
+
+    @cached_property
+    def prediction_boxes(self) -> Boxes:
+        """Where the person should be in every prediction, (N, 4) pixels."""
+        return self._boxes_of_track(predicted_track(self.sources, self.targets), self.source_clip)
+
+    @cached_property
+    def truth_boxes(self) -> Boxes | None:
+        """Where the person is in every true frame, or ``None``."""
+        return self._boxes(self.target_clip, self.trial.truth_frames)
+
+    @cached_property
+    def real_boxes(self) -> Boxes | None:
+        """Where the person is in every real frame, or ``None``."""
+        return self._boxes(self.source_clip, self.trial.real_frames)
+
+    def _boxes(self, clip: Clip, frames: Sequence[int] | None) -> Boxes | None:
+        return None if frames is None else self._boxes_of_track(clip.track.take(frames), clip)
+
+    def _boxes_of_track(self, track: BodyTrack, clip: Clip) -> Boxes:
+        return person_boxes(load_body(self.dataset.body), track, clip.size)
+
+    def show(self, exhibit: Exhibit) -> None:
+        """Write the sources of every sn and some reference and truth frames, unless they are there."""
+        if exhibit.complete():
+            return
+        sources = sorted({frame for frames in self.trial.sources.values() for frame in frames})
+        exhibit.write("source", dict(zip(sources, self.source_clip.frames(sources), strict=True)))
+        targets = self.trial.target_frames
+        shown = shown_positions(len(targets))
+        reference = self.target_clip.frames([targets[position] for position in shown])
+        exhibit.write("reference", dict(zip(shown, reference, strict=True)))
+        truths = self.trial.truth_frames
+        if truths is not None:
+            frames = self.target_clip.frames([truths[position] for position in shown])
+            exhibit.write("truth", dict(zip(shown, frames, strict=True)))
+        exhibit.finish()
+
+
+def shown_positions(count: int) -> list[int]:
+    """Up to :data:`SHOWN_FRAMES` positions, evenly spaced, first and last included."""
+    spaced = np.linspace(0, count - 1, min(count, SHOWN_FRAMES))
+    return sorted({round(float(position)) for position in spaced})

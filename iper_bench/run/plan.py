@@ -1,0 +1,177 @@
+"""``Plan``: every unit of a run, resolved before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from iper_bench.data.dataset import Dataset
+from iper_bench.errors import UserError, unknown_name
+from iper_bench.methods.method import Method
+from iper_bench.protocol.schema import Protocol
+from iper_bench.protocol.trial import Trial
+from iper_bench.protocol.trials import SETTINGS, build_trials
+from iper_bench.run.unit import Unit, trial_content, trial_id
+from iper_bench.store.plan_file import plan_hash
+
+SHOWN_UNITS = 12  # lines of units in the description; the rest is counted
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The part of a plan that is neither method nor data.
+
+    Attributes
+    ----------
+    sn, steps, settings: rising, without repetition (see :meth:`of`).
+    seed: of personalisation. limit: first N source clips of the protocol, ``None`` = all.
+    """
+
+    sn: tuple[int, ...]
+    steps: tuple[int, ...]
+    settings: tuple[str, ...]
+    seed: int
+    limit: int | None
+
+    @staticmethod
+    def of(
+        sn: Sequence[int], steps: Sequence[int], settings: Sequence[str], seed: int, limit: int | None
+    ) -> Grid:
+        """Check and order. Raises UserError for an empty list, a number out of range, an unknown setting."""
+        for values, least, option in ((sn, 1, "--sn"), (steps, 0, "--steps")):
+            if not values or min(values) < least:
+                raise UserError(f"found {list(values)}", where=option, expected=f"numbers of {least} or more")
+        for setting in settings:
+            if setting not in SETTINGS:
+                raise unknown_name("setting", setting, SETTINGS, where="--settings")
+        if not settings:
+            raise UserError("no setting", where="--settings", expected=" or ".join(SETTINGS))
+        if limit is not None and limit < 1:
+            raise UserError(f"found {limit}", where="--limit", expected="1 or more")
+        if seed < 0:
+            raise UserError(f"found {seed}", where="--seed", expected="0 or more")
+        ordered = tuple(setting for setting in SETTINGS if setting in settings)
+        return Grid(tuple(sorted(set(sn))), tuple(sorted(set(steps))), ordered, seed, limit)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Units in the order of work: units that share a personalisation stand together, T rising.
+
+    ``document`` is what ``plan.yaml`` holds and what the plan's hash covers.
+    """
+
+    units: tuple[Unit, ...]
+    trials: tuple[Trial, ...]
+    protocol_hash: str
+    document: dict[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """Content hash of the plan."""
+        return plan_hash(self.document)
+
+    def groups(self) -> list[list[Unit]]:
+        """Units by personalisation, in the order of work."""
+        found: dict[Any, list[Unit]] = {}
+        for unit in self.units:
+            found.setdefault(unit.personalisation, []).append(unit)
+        return list(found.values())
+
+    def describe(self) -> str:
+        """The plan in words: what ``--dry-run`` prints."""
+        plan = self.document
+        methods = [
+            f"  {m['name']} (identity {m['identity']}{'' if m['trains'] else ', does not train: T=0'})"
+            for m in plan["methods"]
+        ]
+        frames = sum(unit.frame_count for unit in self.units)
+        shown = [f"  {unit.id}  {unit.name}, {unit.frame_count} frames" for unit in self.units[:SHOWN_UNITS]]
+        if len(self.units) > SHOWN_UNITS:
+            shown.append(f"  ... and {len(self.units) - SHOWN_UNITS} more")
+        data = plan["dataset"]
+        settings = [f"{s}: {sum(t.setting == s for t in self.trials)} trials" for s in plan["settings"]]
+        lines = [
+            f"plan {self.hash}",
+            f"dataset {data['name']} (fingerprint {data['fingerprint']})",
+            f"frames {data['image_size']} x {data['image_size']}; body {data['body']}",
+            f"protocol {plan['protocol']['name']} (hash {plan['protocol']['hash']}); {', '.join(settings)}",
+            f"sn {_list(plan['sn'])}; T {_list(plan['steps'])}; seed {plan['seed']}",
+            f"profiles {_list(plan['profiles'])}",
+            "methods",
+            *methods,
+            f"{len(self.units)} units in {len(self.groups())} personalisations, {frames} frames to predict",
+            *shown,
+        ]
+        return "\n".join(lines)
+
+
+def make_plan(
+    methods: Mapping[str, Method],
+    dataset: Dataset,
+    protocol: Protocol,
+    grid: Grid,
+    definitions: Mapping[str, Any],
+) -> Plan:
+    """Resolve a plan.
+
+    Parameters
+    ----------
+    methods: by registry name; those that do not train are planned at T = 0 only.
+    definitions: profile -> plain description of its metrics, which enters the plan's hash.
+
+    Raises
+    ------
+    UserError when the protocol has no sources for an sn, or no trial in any of the settings.
+    """
+    for sn in grid.sn:
+        if sn not in protocol.source_counts:
+            raise UserError(
+                f"no sources for sn={sn}",
+                where=f"protocol '{protocol.name}'",
+                expected=f"sn among {_list(protocol.source_counts)}",
+            )
+    trials = [t for t in build_trials(protocol, dataset, limit=grid.limit) if t.setting in grid.settings]
+    if not trials:
+        raise UserError(
+            f"no trial in the setting {' or '.join(grid.settings)}",
+            where=f"protocol '{protocol.name}' on dataset '{dataset.name}'",
+            expected="clips of at least two subjects for cross-imitation",
+        )
+    document = {
+        "methods": [
+            {"name": name, "identity": methods[name].identity, "trains": methods[name].trains}
+            for name in sorted(methods)
+        ],
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "image_size": dataset.image_size,
+            "body": dataset.body,
+        },
+        "protocol": {"name": protocol.name, "hash": protocol.hash, "content": protocol.content()},
+        "sn": list(grid.sn),
+        "steps": list(grid.steps),
+        "settings": list(grid.settings),
+        "seed": grid.seed,
+        "limit": grid.limit,
+        "profiles": {name: definitions[name] for name in sorted(definitions)},
+        "trials": {trial_id(trial): trial_content(trial) for trial in trials},
+    }
+    units = tuple(
+        Unit(
+            name, methods[name].identity, trial, sn, steps, grid.seed, dataset.fingerprint, dataset.image_size
+        )
+        for name in sorted(methods)
+        for clip in dict.fromkeys(trial.source_clip for trial in trials)
+        for sn in grid.sn
+        for steps in (grid.steps if methods[name].trains else (0,))
+        for trial in trials
+        if trial.source_clip == clip
+    )
+    return Plan(units, tuple(trials), protocol.hash, document)
+
+
+def _list(values: Any) -> str:
+    return ", ".join(str(value) for value in values)

@@ -1,0 +1,95 @@
+"""``score``: new metrics for predictions that are there, without running any method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from iper_bench.data.dataset import Dataset
+from iper_bench.errors import UserError
+from iper_bench.methods.method import Method, Sources, Subject
+from iper_bench.protocol.schema import Protocol
+from iper_bench.run.benchmark import evaluate, open_data, plan_of
+from iper_bench.run.request import RunReport, RunRequest
+from iper_bench.run.scoring import Scorer, SuiteScorer
+from iper_bench.store.plan_file import difference
+from iper_bench.store.run_folder import RunFolder
+
+
+def score(request: RunRequest) -> RunReport:
+    """Measure the predictions of a run again, by the request's profiles.
+
+    The request is that of the run with other ``profiles``, ``weights_dir`` or ``device``.
+
+    Raises
+    ------
+    UserError when the folder holds no run, one that differs in more than its profiles, or finished units
+    without predictions (their rows would be lost).
+    """
+    scorer = SuiteScorer(request.profiles, weights_dir=request.weights_dir, device=request.device)
+    return score_with(request, *open_data(request), scorer)
+
+
+def score_with(request: RunRequest, protocol: Protocol, dataset: Dataset, scorer: Scorer) -> RunReport:
+    """The same with everything named in the request already opened."""
+    folder = RunFolder.open(request.out)
+    methods = _recorded_methods(folder, request)
+    plan = plan_of(request, protocol, dataset, methods, scorer)
+    where = difference(_without_profiles(folder.plan), _without_profiles(plan.document))
+    if where is not None:
+        raise UserError(f"holds another plan: {where}", where=str(request.out), expected="the same plan")
+    finished = set(folder.unit_ids())
+    bare = [
+        unit
+        for unit in plan.units
+        if unit.id in finished and not folder.predictions(unit.id).sound(unit.frame_count)
+    ]
+    if bare:
+        raise UserError(
+            f"the predictions of {len(bare)} finished units are not there, first {bare[0].name}",
+            where=str(request.out),
+            expected="a run that kept its predictions",
+            hint=f"iper-bench run --out {request.out.with_name(request.out.name + '-2')}",
+        )
+    if not request.dry_run and folder.plan != plan.document:
+        with folder.locked():
+            folder.replace_plan(plan.document)
+    return evaluate(request, protocol, dataset, methods, scorer, render=False)
+
+
+@dataclass
+class RecordedMethod:
+    """A method of which only name, identity and predictions are left."""
+
+    name: str
+    identity: str
+    trains: bool
+
+    def personalize(self, sources: Sources, *, steps: int, seed: int) -> Subject:
+        """Always raises UserError: scoring runs no method."""
+        raise UserError(f"{self.name} cannot render here: only its predictions are", hint="iper-bench run")
+
+    def checkpoints(
+        self, sources: Sources, *, steps: tuple[int, ...], seed: int
+    ) -> Iterator[tuple[int, Subject]]:
+        """Always raises UserError: scoring runs no method."""
+        yield max(steps), self.personalize(sources, steps=max(steps), seed=seed)
+
+
+def _recorded_methods(folder: RunFolder, request: RunRequest) -> dict[str, Method]:
+    recorded = {str(item["name"]): item for item in folder.plan["methods"]}
+    if set(request.methods) != set(recorded):
+        raise UserError(
+            f"methods differ in {', '.join(sorted(set(request.methods) ^ set(recorded)))}",
+            where=str(request.out),
+            expected=f"--method {','.join(sorted(recorded))}",
+        )
+    return {
+        name: RecordedMethod(name, str(item["identity"]), bool(item["trains"]))
+        for name, item in recorded.items()
+    }
+
+
+def _without_profiles(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key != "profiles"}

@@ -1,0 +1,190 @@
+"""From frames to rows: what the runner asks of the metrics, and how a value becomes a row.
+
+``Scorer`` is the shape of ``iper_bench.metrics.suite.MetricSuite``; tests put a small one in its place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from iper_bench.data.clip import Images
+from iper_bench.errors import UserError
+from iper_bench.hashing import content_hash
+from iper_bench.metrics.frames import FrameSet
+from iper_bench.metrics.metric import METRICS, SETTINGS, Setting
+from iper_bench.metrics.scores import MetricValue, SetFeatures, UnitScores
+from iper_bench.run.material import Material
+from iper_bench.run.unit import Unit
+from iper_bench.store.row import Row
+from iper_bench.store.rows import WHOLE_SET
+
+
+class Scorer(Protocol):
+    """What measures frames."""
+
+    def definitions(self) -> Mapping[str, Any]:
+        """profile -> plain description of all its metrics; equal content means equal numbers."""
+
+    def measure(self, frames: FrameSet, setting: str) -> UnitScores:
+        """All values of one unit."""
+
+    def pool(self, features: Sequence[Mapping[str, SetFeatures]], setting: str) -> list[MetricValue]:
+        """Set metrics over the features of several units."""
+
+
+class SuiteScorer:
+    """The package's own metrics.
+
+    Parameters
+    ----------
+    profiles: names. weights_dir: folder of weights that pip does not bring. device: torch device of the
+        networks.
+
+    Raises UserError for an unknown or repeated profile, a missing folder, an unknown or absent device.
+    """
+
+    def __init__(self, profiles: Sequence[str], *, weights_dir: Path | None, device: str) -> None:
+        from iper_bench.metrics.suite import MetricSuite
+
+        self._profiles = sorted(profiles)
+        self._suite = MetricSuite(self._profiles, weights_dir=weights_dir, device=_known_device(device))
+        self._plan: dict[str, Any] = {}
+
+    def definitions(self) -> Mapping[str, Any]:
+        """profile -> its metrics (direction, unit, needs) and their complete definitions by hash.
+
+        Definitions name the networks by the hash of their weights, so the networks are loaded here: nothing
+            is measured, by
+        running the suite over no frames.
+        """
+        if not self._plan:
+            found: dict[str, dict[str, set[str]]] = {profile: {} for profile in self._profiles}
+            for setting in SETTINGS:
+                nothing = FrameSet(iter(()), truths=iter(()), reals=iter(()))
+                values = self._suite.measure(nothing, setting).values + self._suite.pool([], setting)
+                for value in values:
+                    found[value.profile].setdefault(value.metric, set()).add(value.definition)
+            texts = self._suite.definitions()
+            self._plan = {profile: _described(found[profile], texts) for profile in self._profiles}
+        return self._plan
+
+    def measure(self, frames: FrameSet, setting: str) -> UnitScores:
+        """All values of one unit."""
+        return self._suite.measure(frames, cast(Setting, setting))
+
+    def pool(self, features: Sequence[Mapping[str, SetFeatures]], setting: str) -> list[MetricValue]:
+        """Set metrics over the features of several units."""
+        return self._suite.pool(features, cast(Setting, setting))
+
+
+def _described(metrics: Mapping[str, set[str]], texts: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {name: METRICS[name] for name in sorted(metrics)}
+    return {
+        "metrics": {
+            name: {
+                "direction": fact.direction,
+                "unit": fact.unit,
+                "settings": list(fact.settings),
+                "needs": sorted(fact.needs),
+                "summary": fact.summary,
+                "definitions": sorted(metrics[name]),
+            }
+            for name, fact in facts.items()
+        },
+        "definitions": {key: texts[key] for hashes in metrics.values() for key in hashes},
+    }
+
+
+def _known_device(name: str) -> str:
+    import torch
+
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        first = next(iter(str(error).splitlines()), "unknown")
+        raise UserError(
+            f"no device '{name}' here: {first}"[:160], where="--device", hint="--device cpu"
+        ) from error
+    return name
+
+
+def measure(scorer: Scorer, material: Material, predictions: Iterable[Images]) -> UnitScores:
+    """Measure the predictions of one unit, a stream of (B, H, W, 3) uint8 batches."""
+    frames = FrameSet(
+        predictions=predictions,
+        truths=material.truths(),
+        reals=material.reals(),
+        prediction_boxes=material.prediction_boxes,
+        truth_boxes=material.truth_boxes,
+        real_boxes=material.real_boxes,
+    )
+    return scorer.measure(frames, material.trial.setting)
+
+
+def rows_of_unit(
+    unit: Unit, dataset: str, values: Iterable[MetricValue], provenance: Mapping[str, str]
+) -> list[Row]:
+    """One row per value, in the order of the suite."""
+    return [_row(unit, dataset, value, provenance, unit.id, whole=False) for value in values]
+
+
+def rows_of_group(
+    group: Sequence[Unit], dataset: str, values: Iterable[MetricValue], provenance: Mapping[str, str]
+) -> list[Row]:
+    """One row per pooled value; its unit is the content hash of the units that were pooled."""
+    pooled = content_hash(sorted(unit.id for unit in group))
+    return [_row(group[0], dataset, value, provenance, pooled, whole=True) for value in values]
+
+
+def _row(
+    unit: Unit,
+    dataset: str,
+    value: MetricValue,
+    provenance: Mapping[str, str],
+    identity: str,
+    *,
+    whole: bool,
+) -> Row:
+    number, reason = _finite(value)
+    note = value.note
+    per_frame = value.per_frame
+    return Row(
+        unit=identity,
+        method=unit.method,
+        dataset=dataset,
+        protocol=unit.trial.protocol,
+        task=unit.trial.task,
+        setting=unit.trial.setting,
+        trial=WHOLE_SET if whole else unit.trial.name,
+        clip=WHOLE_SET if whole else unit.trial.source_clip,
+        sn=unit.sn,
+        steps=unit.steps,
+        seed=unit.seed,
+        profile=value.profile,
+        metric=value.metric,
+        value=number,
+        reason=reason,
+        count=value.count,
+        total=value.total,
+        per_frame=None if per_frame is None else [_or_none(item) for item in per_frame],
+        backbone=value.backbone,
+        definition=value.definition,
+        provenance={**provenance, "method": unit.identity, **({"note": note} if note else {})},
+    )
+
+
+def _finite(value: MetricValue) -> tuple[float | None, str | None]:
+    """The value, or the reason why there is none."""
+    if value.value is None:
+        return None, value.reason or "no reason was given"
+    if not math.isfinite(value.value):
+        return None, f"not a finite number ({value.value})"
+    return float(value.value), None
+
+
+def _or_none(item: float | None) -> float | None:
+    return None if item is None or not math.isfinite(item) else float(item)

@@ -1,0 +1,125 @@
+"""``Unit``: method x trial x sn x T x seed, the atom of work, of resume and of distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from iper_bench.hashing import content_hash
+from iper_bench.protocol.trial import Trial
+
+
+def ranges(frames: Sequence[int] | None) -> list[list[int]] | None:
+    """Frame indices as runs ``[first, last]``, both inclusive: ``(3, 4, 5, 9)`` -> ``[[3, 5], [9, 9]]``."""
+    if frames is None:
+        return None
+    found: list[list[int]] = []
+    for frame in frames:
+        if found and frame == found[-1][1] + 1:
+            found[-1][1] = frame
+        else:
+            found.append([frame, frame])
+    return found
+
+
+def trial_content(trial: Trial) -> dict[str, Any]:
+    """A trial as plain values, frames as runs."""
+    return {
+        "name": trial.name,
+        "protocol": trial.protocol,
+        "task": trial.task,
+        "setting": trial.setting,
+        "source_clip": trial.source_clip,
+        "sources": {str(sn): list(frames) for sn, frames in sorted(trial.sources.items())},
+        "target_clip": trial.target_clip,
+        "target_frames": ranges(trial.target_frames),
+        "truth_frames": ranges(trial.truth_frames),
+        "real_frames": ranges(trial.real_frames),
+        "views_known": trial.views_known,
+    }
+
+
+def trial_id(trial: Trial) -> str:
+    """Content hash of a trial with the sources of every sn."""
+    return content_hash(trial_content(trial))
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit of a plan.
+
+    Attributes
+    ----------
+    method: registry name. identity: content hash of what changes the method's output.
+    trial: what is imitated.
+    sn: number of sources. steps: personalisation steps T. seed: of personalisation.
+    fingerprint: of the dataset. image_size: side of the frames in pixels.
+    """
+
+    method: str
+    identity: str
+    trial: Trial
+    sn: int
+    steps: int
+    seed: int
+    fingerprint: str
+    image_size: int
+
+    @cached_property
+    def id(self) -> str:
+        """Content hash of everything that can change a predicted frame.
+
+        The metric definitions are not in it: the unit's file states those by which its rows were measured,
+            so that new
+        metrics can be added to predictions that are there.
+        """
+        trial = trial_content(self.trial)
+        trial["sources"] = list(self.trial.sources[self.sn])
+        del trial["views_known"]
+        return content_hash(
+            {
+                "method": [self.method, self.identity],
+                "trial": trial,
+                "sn": self.sn,
+                "steps": self.steps,
+                "seed": self.seed,
+                "dataset": self.fingerprint,
+                "image_size": self.image_size,
+            }
+        )
+
+    @property
+    def name(self) -> str:
+        """Readable identity, for example ``"attlwb self:actor3/a sn=2 T=100"``."""
+        return f"{self.method} {self.trial.name} sn={self.sn} T={self.steps}"
+
+    @property
+    def frame_count(self) -> int:
+        """Frames to predict."""
+        return len(self.trial.target_frames)
+
+    def head(self) -> dict[str, Any]:
+        """The unit for people: what stands at the top of its files."""
+        return {
+            "name": self.name,
+            "method": self.method,
+            "identity": self.identity,
+            "trial": self.trial.name,
+            "trial_id": trial_id(self.trial),
+            "setting": self.trial.setting,
+            "source_clip": self.trial.source_clip,
+            "target_clip": self.trial.target_clip,
+            "sn": self.sn,
+            "steps": self.steps,
+            "seed": self.seed,
+            "frames": self.frame_count,
+        }
+
+    @property
+    def personalisation(self) -> tuple[str, str, tuple[int, ...], int]:
+        """What units must share to be evaluated along one personalisation: method, clip, source frames,
+        seed.
+        """
+        return (self.method, self.trial.source_clip, self.trial.sources[self.sn], self.seed)

@@ -1,0 +1,57 @@
+"""One process at a time writes to a run folder. The lock is the operating system's, so a killed process
+leaves none behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from iper_bench.errors import UserError
+from iper_bench.store.storing import StoreError
+
+LOCK_FILE = ".lock"
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for the length of the block.
+
+    Raises
+    ------
+    UserError when another process holds it; StoreError when the folder cannot be written. On file systems
+    without locks (some network mounts answer ENOLCK or EOPNOTSUPP) the block runs unlocked: refusing to
+    run there would help nobody.
+    """
+    try:
+        handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write: {error.strerror}",
+            where=str(folder),
+            expected="a folder you may write to",
+            hint="--out with another folder",
+        ) from error
+    try:
+        _take(handle, folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            return
+        raise UserError(
+            "another iper-bench is running in this folder",
+            where=str(folder),
+            expected="one process per run folder",
+            hint="wait for it, or --out with another folder",
+        ) from error

@@ -1,0 +1,124 @@
+"""Lossless frames on disk: the predictions of a unit, and the few real frames that a report shows beside
+them.
+
+A folder of predictions appears whole or not at all: frames go to a hidden folder that is renamed when the
+    last one is there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from iper_bench.atomic import write_bytes
+from iper_bench.errors import UserError
+from iper_bench.store.storing import storing
+
+Images = NDArray[np.uint8]
+
+FRAME_NAME = "{:05d}.png"
+# 1 of 9: zlib's fastest. Level 9 saves about 5 % of the bytes and takes several times as long.
+_COMPRESSION = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+def write_picture(path: Path, image: Images) -> None:
+    """Write one (H, W, 3) uint8 RGB frame as PNG, atomically.
+
+    Raises UserError when the disk refuses, ValueError for another shape or dtype.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"picture of shape {image.shape} and dtype {image.dtype}; expected (H, W, 3) uint8")
+    fine, encoded = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]), _COMPRESSION)
+    if not fine:
+        raise ValueError(f"{path.name}: a picture of shape {image.shape} cannot be encoded")
+    write_bytes(path, encoded.tobytes())
+
+
+def read_picture(path: Path) -> Images:
+    """Read one PNG: (H, W, 3) uint8 RGB. Raises UserError when it is missing or damaged."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(
+            "picture is missing", where=str(path), hint="type the same iper-bench run again"
+        ) from error
+    image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR) if content else None
+    if image is None:
+        raise UserError(
+            "picture is damaged", where=str(path), hint="delete it and type the same iper-bench run again"
+        )
+    return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8, copy=False)
+
+
+class FrameFolder:
+    """The predicted frames of one unit: ``00000.png``, ``00001.png``, ... in target order."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def files(self) -> list[Path]:
+        """The frames in order; empty when there are none."""
+        return sorted(self.path.glob("[0-9]*.png"))
+
+    def complete(self, count: int) -> bool:
+        """Whether exactly the frames 0 to ``count`` - 1 are there."""
+        return [file.name for file in self.files()] == [FRAME_NAME.format(index) for index in range(count)]
+
+    def sound(self, count: int) -> bool:
+        """Whether exactly ``count`` frames are there and each can be decoded; reads them all."""
+        if not self.complete(count):
+            return False
+        try:
+            for file in self.files():
+                read_picture(file)
+        except UserError:
+            return False
+        return True
+
+    def read(self, indices: Sequence[int] | None = None) -> Images:
+        """Frames (N, H, W, 3) uint8 RGB, all of them or ``indices``. Raises UserError when one is missing
+        or damaged.
+        """
+        paths = (
+            self.files() if indices is None else [self.path / FRAME_NAME.format(index) for index in indices]
+        )
+        if not paths:
+            raise UserError(
+                "no predictions here", where=str(self.path), hint="type the same iper-bench run again"
+            )
+        return np.stack([read_picture(path) for path in paths])
+
+    def write(self, batches: Iterable[Images]) -> Iterator[Images]:
+        """Pass batches (B, H, W, 3) uint8 through while writing them; the folder appears after the last one.
+
+        Nothing remains when the iteration ends early. Raises StoreError when the disk refuses.
+        """
+        waiting = self.path.with_name(f".{self.path.name}.part")
+        discard(waiting)
+        index = 0
+        try:
+            for batch in batches:
+                for image in batch:
+                    with storing():
+                        write_picture(waiting / FRAME_NAME.format(index), image)
+                    index += 1
+                yield batch
+            if index:
+                with storing():
+                    discard(self.path)
+                    waiting.replace(self.path)
+        finally:
+            discard(waiting)
+
+
+def discard(path: Path) -> None:
+    """Remove a folder or file if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

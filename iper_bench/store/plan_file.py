@@ -1,0 +1,137 @@
+"""``plan.yaml``: the resolved plan of a run folder, its content hash, and where two plans differ.
+
+The hash covers everything that can change a number: methods with their identities, dataset fingerprint,
+    protocol content, sn,
+T, settings, seed, limit, metric definitions. It covers nothing else (no times, paths, devices, package
+versions).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from iper_bench.atomic import write_text
+from iper_bench.errors import UserError
+from iper_bench.hashing import content_hash
+from iper_bench.store.format import FORMAT, check_format
+
+PLAN_FILE = "plan.yaml"
+_DEEPEST = 2  # levels that a one-line message names: "profiles.offline differs"
+_SHOWN = 60  # characters of a differing value that fit a one-line message
+
+Plan = Mapping[str, Any]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes short lists of numbers on one line and never uses YAML anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _flat_list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.Node:
+    flat = all(not isinstance(item, list | dict) for item in items)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=flat)
+
+
+_Dumper.add_representer(list, _flat_list)
+
+
+def plain(content: Any) -> Any:
+    """``content`` with tuples as lists and mapping keys as text, as it reads back from a file."""
+    return json.loads(json.dumps(content, allow_nan=False))
+
+
+def plan_hash(plan: Plan) -> str:
+    """Content hash of a plan."""
+    return content_hash(plain(dict(plan)))
+
+
+def definition_hashes(profiles: Plan) -> dict[str, str]:
+    """profile -> content hash of its description in the plan."""
+    return {profile: content_hash(plain(profiles[profile])) for profile in sorted(profiles)}
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Write ``plan.yaml`` atomically. Raises UserError when the folder cannot be written."""
+    content = plain(dict(plan))
+    document = {"format": FORMAT, "hash": plan_hash(plan), "plan": content}
+    text = yaml.dump(document, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=110)
+    write_text(folder / PLAN_FILE, text)
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """The plan of a run folder.
+
+    Raises
+    ------
+    UserError when the folder holds no plan, a damaged one, one of a newer format, or one that was edited
+    by hand.
+    """
+    path = folder / PLAN_FILE
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_SafeLoader)
+    except FileNotFoundError as error:
+        raise UserError(
+            "no run here",
+            where=str(folder),
+            expected=f"a folder with {PLAN_FILE}, made by iper-bench run",
+            hint="iper-bench run --out FOLDER",
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(
+            "damaged: not YAML",
+            where=str(path),
+            hint="delete it; the same iper-bench run command makes it again",
+        ) from error
+    check_format(document, str(path))
+    plan = document.get("plan")
+    if not isinstance(plan, dict) or document.get("hash") != plan_hash(plan):
+        raise UserError(
+            "content and hash do not agree; the file was edited",
+            where=str(path),
+            hint="--out with another folder",
+        )
+    return plan
+
+
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def difference(held: Plan, wanted: Plan) -> str | None:
+    """Where two plans differ, in words (the first three places), or ``None`` when they are equal."""
+    found = list(_differences(plain(dict(held)), plain(dict(wanted)), ""))
+    if not found:
+        return None
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return ", ".join(found[:3]) + more
+
+
+def _differences(held: Any, wanted: Any, path: str) -> list[str]:
+    if held == wanted:
+        return []
+    if isinstance(held, dict) and isinstance(wanted, dict):
+        if _depth(path) == _DEEPEST:
+            return [f"{path} differs"]
+        places = [
+            _differences(held.get(key), wanted.get(key), f"{path}.{key}" if path else str(key))
+            for key in sorted({*held, *wanted}, key=str)
+        ]
+        return [place for group in places for place in group]
+    return [f"{path} is {_short(held)} there and {_short(wanted)} here"]
+
+
+def _depth(path: str) -> int:
+    return path.count(".") + 1 if path else 0
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(item, dict) and "name" in item for item in value):
+        value = [item["name"] for item in value]
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

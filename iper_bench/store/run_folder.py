@@ -1,0 +1,334 @@
+"""``RunFolder``: one run on disk. Every file in it is whole or absent, so a killed run loses only the unit
+in work.
+
+=========================  ==========================================================================
+``plan.yaml``              the resolved plan, format number and content hash
+``env.json``               versions, device, platform; enters no other file's identity
+``units/<id>.json``        rows of a finished unit, with the definitions they were measured by
+``features/<id>.npz``      features that set metrics (FID, Body-FD, Face-FD) pool over units
+``predictions/<id>/``      ``%05d.png``, lossless, in target order
+``failures/<id>.json``     why a unit has no rows
+``timings/<id>.json``      seconds of personalisation, rendering, measuring
+``exhibits/<trial id>/``   sources and a few reference and truth frames, for reports
+``pooled.json``            rows of the set metrics
+``aggregates.json``        means and intervals; byte-identical when a run is repeated
+=========================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iper_bench.atomic import write_bytes, write_json
+from iper_bench.errors import UserError
+from iper_bench.store.exhibit import Exhibit
+from iper_bench.store.failure import Failure
+from iper_bench.store.format import FORMAT, check_format
+from iper_bench.store.lock import LOCK_FILE, locked
+from iper_bench.store.pictures import FrameFolder, discard
+from iper_bench.store.plan_file import PLAN_FILE, Plan, definition_hashes, difference, read_plan, write_plan
+from iper_bench.store.row import Row
+from iper_bench.store.storing import storing
+
+Features = Mapping[str, NDArray[Any]]
+_PARTS = ("units", "features", "predictions", "failures", "timings", "exhibits")
+
+
+class RunFolder:
+    """A run folder that exists. Use :meth:`open` to read one and :meth:`create` to start or resume one."""
+
+    def __init__(self, path: Path, plan: dict[str, Any]) -> None:
+        self.path = path
+        self.plan = plan
+
+    # ------------------------------------------------------------------ opening
+
+    @staticmethod
+    def open(path: Path) -> RunFolder:
+        """An existing run, for reading. Raises UserError when there is none or its format is newer."""
+        return RunFolder(path, read_plan(path))
+
+    @staticmethod
+    def create(path: Path, plan: Plan) -> RunFolder:
+        """A new run, or the run of the same plan that is already there.
+
+        Raises
+        ------
+        UserError when the folder holds another plan or other files; StoreError when it cannot be written.
+        """
+        if path.exists() and not path.is_dir():
+            raise UserError("is a file", where=str(path), expected="a folder", hint=_other(path))
+        if (path / PLAN_FILE).exists():
+            held = RunFolder.open(path)
+            where = difference(held.plan, plan)
+            if where is not None:
+                raise UserError(
+                    f"holds another plan: {where}",
+                    where=str(path),
+                    expected="the same plan",
+                    hint=_other(path),
+                )
+            return held
+        if path.is_dir() and any(
+            file.name != LOCK_FILE and not _is_leftover(file) for file in path.iterdir()
+        ):
+            raise UserError(
+                "holds other files and no plan.yaml",
+                where=str(path),
+                expected="a new, empty or run folder",
+                hint=_other(path),
+            )
+        with storing():
+            write_plan(path, plan)
+        return RunFolder.open(path)
+
+    def replace_plan(self, plan: Plan) -> None:
+        """Write another plan over the held one (scoring by other profiles); results over units are
+        removed.
+        """
+        with storing():
+            for name in ("aggregates.json", "pooled.json"):
+                (self.path / name).unlink(missing_ok=True)
+            write_plan(self.path, plan)
+        self.plan = read_plan(self.path)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Write alone for the length of the block; clears away what a killed process left half written."""
+        with locked(self.path):
+            with storing():
+                self._clear_leftovers()
+            yield
+
+    def _clear_leftovers(self) -> None:
+        exhibits = self.path / "exhibits"
+        inner = sorted(exhibits.iterdir()) if exhibits.is_dir() else []
+        for folder in (self.path, *(self.path / part for part in _PARTS), *inner):
+            if folder.is_dir():
+                for file in sorted(folder.iterdir()):
+                    if _is_leftover(file):
+                        discard(file)
+
+    def plan_definitions(self) -> dict[str, str]:
+        """``profile -> content hash`` of the metric definitions in the plan."""
+        return definition_hashes(self.plan.get("profiles", {}))
+
+    # ------------------------------------------------------------------ units
+
+    def unit_ids(self) -> list[str]:
+        """Sorted ids of the finished units."""
+        return _stems(self.path / "units")
+
+    def definitions(self, unit: str) -> dict[str, str] | None:
+        """``profile -> hash`` of the definitions by which a unit was measured; ``None`` when it is
+        unfinished or unreadable.
+        """
+        content = _read_or_none(self.path / "units" / f"{unit}.json")
+        if content is None:
+            return None
+        check_format(content, f"units/{unit}.json")
+        return dict(content["definitions"])
+
+    def write_unit(
+        self,
+        unit: str,
+        head: Mapping[str, Any],
+        definitions: Mapping[str, str],
+        rows: Sequence[Row],
+        features: Features,
+    ) -> None:
+        """Finish a unit: features first, rows last, and the record of an earlier failure removed.
+
+        Parameters
+        ----------
+        head: plain description of the unit (``name``, method, trial, sn, T, seed), for people.
+        definitions: ``profile -> hash``.
+        features: arrays for the set metrics, possibly none.
+        """
+        content = {
+            "format": FORMAT,
+            "unit": dict(head),
+            "definitions": dict(definitions),
+            "rows": [row.to_json() for row in rows],
+        }
+        with storing():
+            if features:
+                write_bytes(self.path / "features" / f"{unit}.npz", _npz(features))
+            write_json(self.path / "units" / f"{unit}.json", content)
+            (self.path / "failures" / f"{unit}.json").unlink(missing_ok=True)
+
+    def rows(self, unit: str) -> list[Row]:
+        """Rows of a finished unit; none when it was measured by other definitions than the plan's.
+
+        Raises UserError when the file is missing, damaged or of a newer format.
+        """
+        path = self.path / "units" / f"{unit}.json"
+        content = _read(path)
+        check_format(content, str(path))
+        return _rows(content, path) if content.get("definitions") == self.plan_definitions() else []
+
+    def features(self, unit: str) -> dict[str, NDArray[Any]]:
+        """Features of a finished unit; empty when it has none. Raises UserError when the file is damaged."""
+        path = self.path / "features" / f"{unit}.npz"
+        if not path.exists():
+            return {}
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return {key: archive[key] for key in sorted(archive.files)}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(
+                "damaged features",
+                where=str(path),
+                hint=f"delete it and units/{unit}.json, then type the same iper-bench run again",
+            ) from error
+
+    # ------------------------------------------------------------------ frames
+
+    def predictions(self, unit: str) -> FrameFolder:
+        """Where the predicted frames of a unit lie or will lie."""
+        return FrameFolder(self.path / "predictions" / unit)
+
+    def exhibit(self, trial_id: str) -> Exhibit:
+        """The real frames that a report shows for a trial."""
+        return Exhibit(self.path / "exhibits" / trial_id)
+
+    # ------------------------------------------------------------------ failures, timings, environment
+
+    def write_failure(self, unit: str, head: Mapping[str, Any], reason: str, details: str) -> None:
+        """Record why a unit has no rows. ``reason`` is one line, ``details`` the traceback."""
+        content = {"format": FORMAT, "unit": dict(head), "reason": reason, "details": details}
+        with storing():
+            write_json(self.path / "failures" / f"{unit}.json", content)
+            # rows that the same unit got by earlier definitions are stale now
+            (self.path / "units" / f"{unit}.json").unlink(missing_ok=True)
+            (self.path / "features" / f"{unit}.npz").unlink(missing_ok=True)
+
+    def failures(self) -> list[Failure]:
+        """The recorded failures, sorted by unit id."""
+        found = []
+        for unit in _stems(self.path / "failures"):
+            content = _read_or_none(self.path / "failures" / f"{unit}.json") or {}
+            name = str(content.get("unit", {}).get("name", unit))
+            found.append(Failure(unit, name, str(content.get("reason", "unreadable record"))))
+        return found
+
+    def write_timing(self, unit: str, seconds: Mapping[str, float]) -> None:
+        """Record wall-clock seconds; kept apart because they differ from run to run."""
+        with storing():
+            write_json(
+                self.path / "timings" / f"{unit}.json", {key: round(seconds[key], 4) for key in seconds}
+            )
+
+    def timing(self, unit: str) -> dict[str, float]:
+        """Seconds of a unit by phase; empty when none are on record."""
+        return _read_or_none(self.path / "timings" / f"{unit}.json") or {}
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        """Write ``env.json``."""
+        with storing():
+            write_json(self.path / "env.json", {"format": FORMAT, **environment})
+
+    def environment(self) -> dict[str, Any]:
+        """Content of ``env.json``; empty when it is missing."""
+        return _read_or_none(self.path / "env.json") or {}
+
+    # ------------------------------------------------------------------ results over units
+
+    def write_results(self, pooled: Sequence[Row], aggregates: Mapping[str, Any]) -> Path:
+        """Write ``pooled.json`` and ``aggregates.json``; returns the path of the latter."""
+        path = self.path / "aggregates.json"
+        with storing():
+            content = {"format": FORMAT, "rows": [row.to_json() for row in pooled]}
+            write_json(self.path / "pooled.json", content)
+            write_json(path, {"format": FORMAT, **aggregates})
+        return path
+
+    def pooled_rows(self) -> list[Row]:
+        """Rows of the set metrics; empty before the run has ended."""
+        path = self.path / "pooled.json"
+        return _rows(_read(path), path) if path.exists() else []
+
+    def aggregates(self) -> dict[str, Any]:
+        """Content of ``aggregates.json``. Raises UserError when the run has not ended yet or the file is
+        damaged.
+        """
+        path = self.path / "aggregates.json"
+        if not path.exists():
+            raise UserError(
+                "this run has no aggregates yet",
+                where=str(self.path),
+                expected="a run that has ended",
+                hint="type the iper-bench run command again; it resumes",
+            )
+        return _read(path)
+
+
+def _other(path: Path) -> str:
+    return f"--out {path.with_name(path.name + '-2')}"
+
+
+def _is_leftover(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(".part")
+
+
+def _stems(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("[!.]*.json"))
+
+
+def _npz(features: Features) -> bytes:
+    """The arrays as an uncompressed archive with fixed dates, so that equal arrays give equal bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for key in sorted(features):
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(features[key]), allow_pickle=False)
+            archive.writestr(
+                zipfile.ZipInfo(f"{key}.npy", date_time=(1980, 1, 1, 0, 0, 0)), member.getvalue()
+            )
+    return buffer.getvalue()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError("missing", where=str(path), hint="type the same iper-bench run again") from error
+    except ValueError as error:
+        raise UserError(
+            "damaged: not JSON", where=str(path), hint="delete it and type the same iper-bench run again"
+        ) from error
+    if not isinstance(content, dict):
+        raise UserError("damaged: not a JSON object", where=str(path), hint="delete it and run again")
+    return content
+
+
+def _read_or_none(path: Path) -> dict[str, Any] | None:
+    """Content, or ``None`` when the file is absent or damaged: the unit then counts as unfinished and is
+    done again.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _rows(content: dict[str, Any], path: Path) -> list[Row]:
+    check_format(content, str(path))
+    try:
+        return [Row.from_json(row) for row in content["rows"]]
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"damaged rows ({error})",
+            where=str(path),
+            hint="delete it and type the same iper-bench run again",
+        ) from error

@@ -1,0 +1,96 @@
+"""The whole state of a training run: weights, averaged weights, optimiser, step. Saved atomically, resumed
+exactly.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from iper_bench.atomic import write_bytes
+from iper_bench.errors import UserError
+
+STATE_FILE = "state.pt"
+STATE_FORMAT = 1
+
+
+@dataclass
+class TrainingState:
+    """Generator, its averaged copy (same keys), Adam, and the number of finished steps."""
+
+    generator: nn.Module
+    averaged: dict[str, Tensor]
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+    def average(self, decay: float) -> None:
+        """Move the averaged weights towards the current ones; the decay grows with the step so that early
+        noise is forgotten.
+        """
+        amount = min(decay, (1.0 + self.step) / (10.0 + self.step)) if decay > 0 else 0.0
+        with torch.no_grad():
+            for key, value in self.generator.state_dict().items():
+                if value.is_floating_point():
+                    self.averaged[key].lerp_(value, 1.0 - amount)
+                else:
+                    self.averaged[key].copy_(value)
+
+    def save(self, folder: Path, identity: str) -> None:
+        """Write ``state.pt`` atomically. Raises UserError when the folder cannot be written or the disk is
+        full.
+        """
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "format": STATE_FORMAT,
+                "identity": identity,
+                "step": self.step,
+                "generator": self.generator.state_dict(),
+                "averaged": self.averaged,
+                "optimiser": self.optimiser.state_dict(),
+            },
+            buffer,
+        )
+        write_bytes(folder / STATE_FILE, buffer.getvalue())
+
+    def restore(self, folder: Path, identity: str) -> bool:
+        """Read ``state.pt`` if it is there. Raises UserError for another set-up or a damaged file."""
+        path = folder / STATE_FILE
+        if not path.is_file():
+            return False
+        content = self._read(path)
+        if content.get("identity") != identity:
+            raise UserError(
+                "holds a training run of another set-up",
+                where=str(folder),
+                expected="the same method, preset, dataset, size and seed as before",
+                hint="--out with a new folder, or --fresh to start again in this one",
+            )
+        self.generator.load_state_dict(content["generator"])
+        self.averaged = dict(content["averaged"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.step = int(content["step"])
+        return True
+
+    @staticmethod
+    def _read(path: Path) -> Mapping[str, Any]:
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise UserError(
+                "training state cannot be read",
+                where=str(path),
+                expected="the state written by an earlier run",
+                hint="--fresh to start again",
+            ) from error
+        if not isinstance(content, dict) or content.get("format") != STATE_FORMAT:
+            raise UserError(
+                "training state of another format", where=str(path), expected=f"format {STATE_FORMAT}"
+            )
+        return content

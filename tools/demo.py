@@ -1,0 +1,85 @@
+"""``make demo``: the benchmark's main job on what comes with the package, as nothing but public commands.
+
+Each command is printed as it is run, so that it can be typed again with other arguments. At the end stand the
+table, where the report lies, the time it took and the largest memory any of the commands needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+RUN, SWEEP, REPORT = Path("runs/demo"), Path("runs/demo-sweep"), Path("runs/demo-report")
+BASELINE = Path("results/tracked/demo.json")
+REGRESSION = 1
+
+
+def commands(*, train: bool, limit: int | None) -> list[list[str]]:
+    """The command lines in order. ``limit`` takes fewer clips, into folders of their own."""
+    setting = ["--dataset", "synthetic", "--protocol", "synthetic-demo"]
+    run, sweep, report = RUN, SWEEP, REPORT
+    if limit is not None:
+        setting += ["--limit", str(limit)]
+        run, sweep, report = (Path(f"{folder}-{limit}") for folder in (RUN, SWEEP, REPORT))
+    lines = [["data", "make-synthetic"]]
+    if train:
+        lines.append(
+            [
+                "train",
+                "--method",
+                "attlwb",
+                "--dataset",
+                "synthetic",
+                "--preset",
+                "tiny",
+                "--out",
+                "runs/demo-train",
+            ]
+        )
+    lines += [
+        ["run", "--method", "attlwb,warp,copy-source", *setting, "--out", str(run)],
+        ["sweep", "--method", "attlwb", *setting, "--sn", "1,2", "--steps", "0,10,50", "--out", str(sweep)],
+    ]
+    lines += [
+        ["gate", str(run), "--baseline", str(BASELINE)],
+        ["report", str(run), str(sweep), "--out", str(report)],
+    ]
+    return lines
+
+
+def execute(arguments: list[str]) -> tuple[int, float]:
+    """Run one command line; return its exit status and its peak memory in GB."""
+    script = Path(sys.executable).parent / "iper-bench"
+    print(f"\n$ {shlex.join(['iper-bench', *arguments])}", flush=True)
+    child = os.spawnv(os.P_NOWAIT, str(script), [str(script), *arguments])
+    _, status, usage = os.wait4(child, 0)
+    # Linux counts in kilobytes, macOS in bytes.
+    unit = 1e9 if sys.platform == "darwin" else 1e6
+    return os.waitstatus_to_exitcode(status), usage.ru_maxrss / unit
+
+
+def main() -> int:
+    """Run the demo and return its exit status: that of the first command that failed, or of the gate."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--train", action="store_true", help="also train from scratch")
+    parser.add_argument("--limit", type=int, help="only the first N source clips")
+    options = parser.parse_args()
+    started, peak, verdict = time.monotonic(), 0.0, 0
+    for arguments in commands(train=options.train, limit=options.limit):
+        status, memory = execute(arguments)
+        peak = max(peak, memory)
+        if status == REGRESSION and arguments[0] == "gate":
+            verdict = status
+        elif status != 0:
+            print(f"\nmake demo stopped: the command above ended with exit status {status}", file=sys.stderr)
+            return status
+    print(f"\n{time.monotonic() - started:.0f} s, peak memory {peak:.1f} GB")
+    return verdict
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Stages of tools/build_open_body.py."""
