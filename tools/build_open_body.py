@@ -143,6 +143,7 @@ def _summary(error: Floats, collar: NDArray[np.bool_]) -> dict[str, float]:
 def _pose(vertices: Floats, joints: Floats, weights: Floats, pose: Floats) -> tuple[Floats, Floats]:
     """Linear blend skinning by the package itself: vertices (V, 3) and pelvis (3,)."""
     import torch
+
     from iper_bench.body.lbs import joint_transforms, rotation_matrices, skin
 
     rest = torch.as_tensor(np.asarray(vertices, np.float32))[None]

@@ -2,8 +2,8 @@
 
 From: Loper et al., "SMPL: A Skinned Multi-Person Linear Model" (2015), equations 2-4 and 8-11. Must agree
 with ``smplx`` 0.1.28 (``SMPL`` fed through ``data_struct``) to 1e-5 m on the same arrays. Differs: Rodrigues'
-formula is evaluated with series near the zero angle instead of adding 1e-8 to the vector, so that the zero pose gives
-the identity exactly.
+formula is evaluated with series near the zero angle instead of adding 1e-8 to the vector, so that the zero
+pose gives the identity exactly.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 From: the SMPL paper (2015) for the arrays and the skinning; the part names, the 21 landmark names and the
 two face lists follow what the Liquid Warping GAN and ``smplx`` ask for. Must agree with ``smplx``
-0.1.28 on vertices and joints (1e-5 m). Differs: no parameters, no 45-joint output, and ``pose_dirs`` may be absent (the open body has
-none).
+0.1.28 on vertices and joints (1e-5 m). Differs: no parameters, no 45-joint output, and ``pose_dirs`` may be
+absent (the open body has none).
 
 The template is y-up and looks along +z, in metres. A pose whose root rotation holds the half turn about x
 gives vertices in the y-down camera frame that the rest of the package uses.

@@ -35,7 +35,7 @@ VERBS = {
     "--threads",
     type=click.IntRange(min=1),
     metavar="N",
-    help="CPU threads  [default: OMP_NUM_THREADS, else the cores of this machine, at most 4]",
+    help="CPU threads; 1 is best on a busy machine  [default: OMP_NUM_THREADS, else the cores, at most 4]",
 )
 def program(threads: int | None) -> None:
     """Evaluate human image synthesis: motion imitation, appearance transfer, novel view synthesis.

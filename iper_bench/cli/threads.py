@@ -1,11 +1,13 @@
 """How many threads the numeric libraries use; to be settled before the first of them is imported.
 
 The default depends on the machine only, never on its load: gradients summed by another number of threads
-differ in their last bits, and a run must give the same numbers when it is repeated. What a busy machine
-needs is set instead by the time that idle OpenMP threads spin before they sleep, which changes no result:
-with libgomp's own setting (hundreds of thousands of rounds) single training steps become 50 times slower as
-soon as other processes want the cores; with 5000 rounds a step takes about as long as with the default on a
-quiet machine and as with one thread on a busy one (2 cores, torch 2.15).
+differ in their last bits, and a run must give the same numbers when it is repeated. A busy machine is met in
+two ways that change no result:
+
+- idle OpenMP threads sleep after 5000 rounds of waiting in place of libgomp's hundreds of thousands, with
+  which single training steps took 50 times longer as soon as other processes wanted the cores (2 cores, torch
+  2.15; on a quiet machine the two settings are about equally fast);
+- the user may say ``--threads 1``: with several other processes on two cores that took half the time.
 """
 
 from __future__ import annotations

@@ -25,6 +25,6 @@ def list_all() -> None:
 
 
 def _describe(path: Path) -> tuple[str, str, str, str]:
-    card = path.with_suffix(".yaml")
+    cards = [path.with_suffix(ending) for ending in (".yaml", ".md") if path.with_suffix(ending).is_file()]
     megabytes = f"{path.stat().st_size / 1e6:.1f} MB"
-    return path.name, megabytes, file_sha256(path)[:12], str(card) if card.is_file() else "no card"
+    return path.name, megabytes, file_sha256(path)[:12], str(cards[0]) if cards else "no card"

@@ -77,5 +77,5 @@ class Clip(ABC):
         """Person mattes (N, H, W) uint8, 255 = person, or ``None`` when the dataset has none."""
 
     def backgrounds(self, indices: Sequence[int]) -> Images | None:
-        """Frames without the person, (N, H, W, 3) uint8, where the dataset knows them exactly; else ``None``."""
+        """Frames without the person, (N, H, W, 3) uint8, where the dataset knows them; else ``None``."""
         return None

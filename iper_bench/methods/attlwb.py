@@ -13,7 +13,7 @@ from iper_bench.lwg.generator import LiquidWarpingGenerator
 from iper_bench.lwg.packaged import TrainedGenerator, load_trained, settings_json
 from iper_bench.lwg.perceptual import EfficientNetLiteLoss
 from iper_bench.lwg.personalization import personalization_batches, personalize
-from iper_bench.lwg.subject import LiquidWarpingSubject
+from iper_bench.methods.liquid_warping_subject import LiquidWarpingSubject
 from iper_bench.methods.method import Sources, Subject
 from iper_bench.methods.source_person import SourcePerson, prepare_person
 

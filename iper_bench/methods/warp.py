@@ -14,7 +14,7 @@ import torch
 from iper_bench.data.clip import Images
 from iper_bench.hashing import content_hash
 from iper_bench.lwg.inputs import InputOptions, to_frames
-from iper_bench.lwg.subject import BATCH, target_maps
+from iper_bench.methods.liquid_warping_subject import BATCH, target_maps
 from iper_bench.methods.method import Sources, Subject, Targets
 from iper_bench.methods.source_person import SourcePerson, prepare_person
 

@@ -23,9 +23,8 @@ class FrameSet:
     predictions: uint8 (B, H, W, 3) RGB batches of any size; read once.
     truths: the paired true frames in the same order and number (setting self), else ``None``.
     reals: the real set (setting cross), else ``None``.
-    prediction_boxes, truth_boxes, real_boxes: float (N, 4) x0, y0, x1, y1 in pixels from the projected body,
-    one row per
-        frame in order, or ``None``; a row of NaN means no body.
+    prediction_boxes, truth_boxes, real_boxes: float (N, 4) x0, y0, x1, y1 in pixels, the projected body
+        enlarged by 1.05, one row per frame in order, or ``None``; a row of NaN means no body.
     """
 
     predictions: Iterable[Frames]

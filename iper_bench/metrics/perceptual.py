@@ -11,6 +11,9 @@ from iper_bench.hashing import content_hash
 from iper_bench.metrics.backbones.network import Network
 from iper_bench.metrics.feature_cache import FeatureCache, content_key
 from iper_bench.metrics.lpips import Maps, unit_maps
+from iper_bench.metrics.metric import UndefinedError
+
+MINIMUM_SIDE = 32  # pixels; the deepest map of every trunk used has at least one cell from here on
 
 Frame = npt.NDArray[np.uint8]
 
@@ -34,7 +37,13 @@ class Perceptual:
     def distances(
         self, predictions: Sequence[Frame], truths: Sequence[Frame], cache: FeatureCache
     ) -> list[float]:
-        """One distance per pair. Raises ValueError for frames of different size."""
+        """One distance per pair. Raises ValueError for frames of different size.
+
+        Raises UndefinedError for frames with a side below 32 pixels.
+        """
+        for frame in truths:
+            if min(frame.shape[:2]) < MINIMUM_SIDE:
+                raise UndefinedError(f"LPIPS needs frames of {MINIMUM_SIDE} px: {frame.shape[:2]}")
         references: list[Maps] = []
         for frame in truths:
             key = content_key(self._key, frame, None)

@@ -57,7 +57,10 @@ class ProfileScorer:
             except UndefinedError as error:
                 self._undefined[name] = str(error)
         if self._perceptual is not None:
-            self._distances.extend(self._perceptual.distances(ours, theirs, self._bench.cache))
+            try:
+                self._distances.extend(self._perceptual.distances(ours, theirs, self._bench.cache))
+            except UndefinedError as error:
+                self._undefined["LPIPS"] = str(error)
 
     def add(self, side: Side, frames: npt.NDArray[np.uint8], boxes: npt.NDArray[np.floating] | None) -> None:
         """Observe uint8 (B, H, W, 3) frames of one side with their body boxes."""
@@ -98,6 +101,8 @@ class ProfileScorer:
         if name == "LPIPS":
             if self._perceptual is None:
                 return self._missing(name, self._reasons["LPIPS"])
+            if "LPIPS" in self._undefined:
+                return self._missing(name, self._undefined["LPIPS"], self._perceptual)
             distances: list[float | None] = list(self._distances)
             return self._present(
                 name, FrameValues(distances, self._profile.average(distances)), self._perceptual
@@ -156,8 +161,8 @@ class ProfileScorer:
         needs_both = name.endswith(("detected", "centroid"))
         return f"no {kind} found in the {sides}{' and the predictions together' if needs_both else ''}"
 
-    def _missing(self, name: str, reason: str) -> MetricValue:
-        return self._finished(name, None, reason, 0, self._counts["prediction"], None, None, None)
+    def _missing(self, name: str, reason: str, network: Source | Perceptual | None = None) -> MetricValue:
+        return self._finished(name, None, reason, 0, self._counts["prediction"], None, network, None)
 
     def _finished(
         self,

@@ -1,6 +1,7 @@
 """Eight candidate views of a person by the yaw rule, and the nested source lists that follow from them.
 
-Our own rule (rule C) for data without an official protocol; must agree with the ``yaw_rule`` oracle exactly.
+Our own rule (protocols/README.md) for data without an official protocol; must agree with the ``yaw_rule``
+oracle exactly.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 
 from iper_bench.protocol.heading import DECIMALS, Doubles, heading_and_tilt, usable
 
-VIEW_ANGLES = (0, 45, 90, 135, 180, 225, 270, 315)  # rule C: centres of the bins, degrees
+VIEW_ANGLES = (0, 45, 90, 135, 180, 225, 270, 315)  # centres of the bins, degrees
 HALF_BIN = 22.5
-SOURCE_POSITIONS: dict[int, tuple[int, ...]] = {  # rule C: nested, and each evenly spread in heading
+SOURCE_POSITIONS: dict[int, tuple[int, ...]] = {  # nested, and each evenly spread in heading
     1: (0,),
     2: (0, 4),
     4: (0, 2, 4, 6),
@@ -50,7 +51,7 @@ class Candidates:
 
 
 def choose_candidates(headings: Doubles, valid: NDArray[np.bool_]) -> Candidates:
-    """Rule C over the frames where ``valid`` (N,) is true; ``headings`` (N,) in degrees, rounded to 6
+    """The yaw rule over the frames where ``valid`` (N,) is true; ``headings`` (N,) in degrees, rounded to 6
     decimals.
 
     Raises ValueError when no frame is valid.
@@ -84,7 +85,7 @@ def choose_candidates(headings: Doubles, valid: NDArray[np.bool_]) -> Candidates
 
 
 def candidates_of(root: NDArray[Any]) -> Candidates:
-    """Rules B and C on root rotations (N, 3). Raises ValueError when every frame is tilted by more than 45
+    """The yaw rule on root rotations (N, 3). Raises ValueError when every frame is tilted by more than 45
     degrees.
     """
     headings, tilt = heading_and_tilt(root)

@@ -1,7 +1,7 @@
 """Strict reading of one YAML mapping: every key is asked for by name, and what nobody asked for is an error.
 
 The file is untrusted: aliases (exponential expansion), repeated keys, absurd sizes and non-mappings are
-    refused with one line.
+refused with one line.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ class _StrictLoader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str | int) or key in seen:
-                problem = "is repeated" if key in seen else "is not a name or a number"
+            named = isinstance(key, str | int)
+            if not named or key in seen:
+                problem = "is repeated" if named else "is not a name or a number"
                 raise yaml.YAMLError(f"key '{key}' in line {key_node.start_mark.line + 1} {problem}")
             seen.add(key)
         return super().construct_mapping(node, deep)

@@ -1,9 +1,9 @@
 """Heading and tilt of a body from its root rotation: which way the chest points.
 
-Our own rule (docs/protocols, rule B); must agree with the ``yaw_rule`` oracle to 1e-5 degrees. Camera
-frame: x right, y down, z away from the camera; body frame: x to the person's left, y up, z out of the
-    chest. Whether the official labels
-of the view angles turn the same way is unknown (only 45/315, 90/270 and 135/225 would be swapped).
+Our own rule (protocols/README.md); must agree with the ``yaw_rule`` oracle to 1e-5 degrees. Camera frame: x
+right, y down, z away from the camera; body frame: x to the person's left, y up, z out of the chest. Whether
+the official labels of the view angles turn the same way is unknown (only 45/315, 90/270 and 135/225 would be
+swapped).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-DECIMALS = 6  # rule B: headings are rounded so that ties are ties on every machine
-LARGEST_TILT = float(np.sin(np.deg2rad(45.0)))  # rule B: lying or strongly bent bodies have no clear heading
+DECIMALS = 6  # headings are rounded so that ties are ties on every machine
+LARGEST_TILT = float(np.sin(np.deg2rad(45.0)))  # lying or strongly bent bodies have no clear heading
 
 Doubles = NDArray[np.float64]
 
@@ -50,5 +50,5 @@ def heading_and_tilt(root: NDArray[Any]) -> tuple[Doubles, Doubles]:
 
 
 def usable(tilt: Doubles) -> NDArray[np.bool_]:
-    """(N,) bool: frames whose heading is clear (rule B; detection validity is the dataset's to judge)."""
+    """(N,) bool: frames whose heading is clear (detection validity is the dataset's to judge)."""
     return tilt <= LARGEST_TILT

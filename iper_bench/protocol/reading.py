@@ -38,8 +38,7 @@ def read_protocol(path: Path) -> Protocol:
     Raises
     ------
     UserError, one line with file and field: unreadable file, newer format, unknown key (with the nearest
-        valid ones), missing
-    key, wrong type, reversed range, sources that do not fit ``source_counts``.
+    valid ones), missing key, wrong type, reversed range, sources that do not fit ``source_counts``.
     """
     fields = Fields(read_yaml(path), str(path), _TOP)
     number = fields.integer("format", 1) if fields.has("format") else FORMAT

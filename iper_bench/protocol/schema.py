@@ -1,8 +1,8 @@
 """What a protocol says: which frames are sources, which are targets, what is truth, what is the real set.
 
-A protocol lists its clips one by one (``clips``, as the official files do) or states rules that any
-dataset can be resolved by (``rules``: the eight candidate views by yaw, ranges of frames, the next person
-as driver). Frame ranges are first and last index, both inclusive, as in the official files.
+A protocol lists its clips one by one (``clips``, as the official files do) or states rules that any dataset
+can be resolved by (``rules``: the eight candidate views by yaw, ranges of frames, the next person as driver).
+Frame ranges are first and last index, both inclusive, as in the official files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class FrameRange:
 
 @dataclass(frozen=True)
 class SourceRule:
-    """Sources are chosen among ``frames`` by ``choose`` (``"yaw"``: eight candidate views, rule C)."""
+    """Sources are chosen among ``frames`` by ``choose`` (``"yaw"``: eight candidate views)."""
 
     frames: FrameRange
     choose: str
@@ -41,8 +41,8 @@ class SourceRule:
 
 @dataclass(frozen=True)
 class SelfRule:
-    """Self-imitation: the clip drives itself on ``frames``, the first ``limit`` of them; the same frames
-    are truth.
+    """Self-imitation: the clip drives itself on ``frames``, the first ``limit`` of them; the same frames are
+    truth.
     """
 
     frames: FrameRange
@@ -73,7 +73,7 @@ class Rules:
 
     ``clip_limit``: evaluate N clips, taken in turns from the subjects so that few clips still show many
         people; ``None`` = all.
-    ``self_rule`` or ``cross_rule`` may be absent: that setting then has no trials.
+    ``self_rule``, ``cross_rule``: either may be absent; that setting then has no trials.
     """
 
     clip_limit: int | None

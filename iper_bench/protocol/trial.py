@@ -1,4 +1,4 @@
-"""One evaluation of one protocol clip in one setting: who imitates whom on which frames, and what is truth."""
+"""One evaluation of one protocol clip in one setting: who imitates whom on which frames, what is truth."""
 
 from __future__ import annotations
 

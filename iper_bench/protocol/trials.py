@@ -19,8 +19,8 @@ def build_trials(protocol: Protocol, dataset: Dataset, *, limit: int | None = No
 
     Parameters
     ----------
-    limit: the first N source clips only. Drivers may still come from the clips left out, so that a trial
-        is the same trial whatever the limit.
+    limit: the first N source clips only. Drivers may still come from the clips left out, so that a trial is
+        the same trial whatever the limit.
 
     Raises
     ------
@@ -46,8 +46,8 @@ def build_trials(protocol: Protocol, dataset: Dataset, *, limit: int | None = No
 
 
 def spread_over_subjects(clips: Sequence[Clip], limit: int | None) -> list[Clip]:
-    """The first ``limit`` clips in turns over the subjects (first clip of each, then second of each, ...),
-    in name order.
+    """The first ``limit`` clips in turns over the subjects (first clip of each, then second of each, ...), in
+    name order.
     """
     if limit is None or limit >= len(clips):
         return list(clips)

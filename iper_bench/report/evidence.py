@@ -108,7 +108,7 @@ class RunFacts:
     provenance: facts equal for all rows (versions, device, dtype ...); where rows differ, all values
         joined by '; '.
     fingerprints: dataset -> fingerprint. protocols: protocol -> hash.
-    metrics: (profile, metric) -> what the plan tells of it.
+    metrics: (profile, metric) -> what the plan tells of it. definitions: hash -> complete definition.
     methods: method -> content hash of what changes its output.
     failures: name and reason of the units that failed. ended: whether every unit was tried and aggregated.
     """
@@ -120,6 +120,7 @@ class RunFacts:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     protocols: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    definitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[tuple[str, str], ...] = ()
     ended: bool = True

@@ -20,7 +20,7 @@ FIRST_FACTS = ("iper-bench", "python", "torch", "numpy", "device", "gpu", "dtype
 
 @dataclass(frozen=True)
 class Passport:
-    """What one number is."""
+    """What one number is; ``text`` is the complete definition as the plan holds it."""
 
     profile: str
     metric: str
@@ -28,6 +28,7 @@ class Passport:
     definition: str
     backbone: str
     summary: str
+    text: str
     comparable: str
 
 
@@ -78,8 +79,8 @@ def how_to_read(evidence: Evidence) -> list[str]:
         f"Rows quoted from {SOURCE} were measured on other data with other feature networks. They show the "
         "scale and the order of the published results; a difference to our rows means nothing.",
         "A mean is taken over clips, so that a long clip counts as much as a short one; its interval says "
-        "how far it would move with other clips of the same kind. Distances between whole sets (FID, Body-FD, "
-        "Face-FD) have no clips and no interval.",
+        "how far it would move with other clips of the same kind. Distances between whole sets (FID, "
+        "Body-FD, Face-FD) have no clips and no interval.",
         "A value that could not be computed is shown as missing with its reason, never as zero.",
     ]
     if any(m.profile == OFFLINE for m in evidence.measurements):
@@ -105,6 +106,7 @@ def passports(evidence: Evidence) -> list[Passport]:
         if held is None or (held.backbone is None and m.backbone is not None):
             found[m.profile, m.metric, m.definition] = m
     described = {key: text for facts in evidence.runs for key, text in facts.metrics.items()}
+    defined = {key: text for facts in evidence.runs for key, text in facts.definitions.items()}
     return [
         Passport(
             profile=profile,
@@ -112,7 +114,8 @@ def passports(evidence: Evidence) -> list[Passport]:
             direction=DIRECTION_WORDS[evidence.higher_is_better.get(metric)],
             definition=m.definition,
             backbone=m.backbone or "none (pixels)",
-            summary=_describe(described.get((profile, metric), {})),
+            summary=str(described.get((profile, metric), {}).get("summary", "")),
+            text=_describe(defined.get(m.definition, {})),
             comparable=NOT_THE_PAPERS if profile == OFFLINE else "",
         )
         for (profile, metric, _), m in sorted(found.items())
@@ -120,10 +123,7 @@ def passports(evidence: Evidence) -> list[Passport]:
 
 
 def _describe(text: Mapping[str, Any]) -> str:
-    """The definition as the plan holds it: its summary where there is one, then its settings."""
-    said = [str(text["summary"])] if "summary" in text else []
-    said += [f"{key}: {_plain(text[key])}" for key in sorted(text) if key not in ("summary", "direction")]
-    return "; ".join(said)
+    return "; ".join(f"{key}: {_plain(text[key])}" for key in sorted(text))
 
 
 def _plain(value: Any) -> str:

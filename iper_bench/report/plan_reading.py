@@ -13,17 +13,23 @@ Plan = Mapping[str, Any]
 
 
 def metrics(plan: Plan) -> dict[tuple[str, str], dict[str, Any]]:
-    """``plan["profiles"]``: (profile, metric) -> description; of its entries ``direction`` and ``summary``
-    are known here.
-    """
-    found = {}
-    for profile, described in _mapping(plan.get("profiles")).items():
-        listed = _mapping(described)
-        listed = _mapping(listed.get("metrics")) or listed
-        for metric, text in listed.items():
-            if isinstance(text, Mapping):
-                found[str(profile), str(metric)] = dict(text)
-    return dict(sorted(found.items()))
+    """``plan["profiles"][profile]["metrics"]``: (profile, metric) -> ``{direction, unit, summary, ...}``."""
+    return {
+        (str(profile), str(metric)): dict(text)
+        for profile, described in sorted(_mapping(plan.get("profiles")).items())
+        for metric, text in sorted(_mapping(_mapping(described).get("metrics")).items())
+        if isinstance(text, Mapping)
+    }
+
+
+def definitions(plan: Plan) -> dict[str, dict[str, Any]]:
+    """``plan["profiles"][profile]["definitions"]``: definition hash -> the complete definition."""
+    return {
+        str(key): dict(text)
+        for described in _mapping(plan.get("profiles")).values()
+        for key, text in _mapping(_mapping(described).get("definitions")).items()
+        if isinstance(text, Mapping)
+    }
 
 
 def directions(plan: Plan) -> dict[str, str]:

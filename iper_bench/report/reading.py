@@ -76,6 +76,7 @@ def read_run(path: Path) -> tuple[RunFacts, list[Measurement], dict[str, str]]:
         fingerprints=_identity(rows, "dataset", FINGERPRINT),
         protocols=_identity(rows, "protocol", PROTOCOL),
         metrics=plan_reading.metrics(plan),
+        definitions=plan_reading.definitions(plan),
         methods=plan_reading.method_identities(plan),
         ended=(path / "aggregates.json").exists(),
         failures=tuple((failure.name, failure.reason) for failure in failures),

@@ -135,7 +135,7 @@ def build_table(evidence: Evidence, bench: Bench, *, sn: int, steps: int) -> Tab
             where=str(bench),
             expected=f"one of {have}" if have else "a run with finished units",
         )
-    return _table(evidence, bench, shown, [c for c in _PAPERS if c in _present(shown)], sn, steps)
+    return _table(evidence, bench, shown, _main_columns(shown), sn, steps)
 
 
 def further_table(evidence: Evidence, bench: Bench, *, sn: int, steps: int) -> Table | None:
@@ -143,10 +143,7 @@ def further_table(evidence: Evidence, bench: Bench, *, sn: int, steps: int) -> T
     none.
     """
     shown = _at(evidence.select(bench, sn=sn), steps)
-    order = [setting for setting, _ in LAYOUT]
-    rest = sorted(
-        _present(shown) - set(_PAPERS), key=lambda c: (order.index(c[0]) if c[0] in order else len(order), c)
-    )
+    rest = sorted(_present(shown) - set(_main_columns(shown)), key=_self_first)
     return _table(evidence, bench, shown, rest, sn, steps) if rest else None
 
 
@@ -199,6 +196,17 @@ def _at(chosen: Sequence[Measurement], steps: int) -> Shown:
         if (m.method in exact and m.steps == steps)
         or (m.method not in exact and m.method not in several and m.steps == 0)
     }
+
+
+def _main_columns(shown: Shown) -> list[tuple[str, str]]:
+    """The columns of the paper; where none of them was measured, all there are."""
+    present = _present(shown)
+    return [column for column in _PAPERS if column in present] or sorted(present, key=_self_first)
+
+
+def _self_first(column: tuple[str, str]) -> tuple[int, str, str]:
+    order = [setting for setting, _ in LAYOUT]
+    return order.index(column[0]) if column[0] in order else len(order), *column
 
 
 def _present(shown: Shown) -> set[tuple[str, str]]:

@@ -169,7 +169,7 @@ def _judge_paired(
         return UNCHANGED, "interval within the tolerance"
     if smallest_p(gains.size) * tested > ALPHA:
         return CANNOT_TELL, f"too few clips: {gains.size}, needs {clips_needed(tested)} or more"
-    return CANNOT_TELL, f"noise between clips is too large (p = {p:.2g})"
+    return CANNOT_TELL, f"not told from the tolerance (p = {p:.2g})"
 
 
 def count_verdicts(verdicts: Sequence[Verdict]) -> Mapping[str, int]:

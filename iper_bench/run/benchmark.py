@@ -34,6 +34,9 @@ def run_benchmark(request: RunRequest) -> RunReport:
     permission, a full disk (what is finished is kept). KeyboardInterrupt passes through; the folder can be
     resumed.
     """
+    for registry, names in ((DATASETS, [request.dataset]), (METHODS, request.methods)):
+        for name in names:
+            registry.get_entry(name)  # all names are checked before anything heavy is imported
     protocol, dataset = open_data(request)
     methods = _methods(request.methods)
     scorer = SuiteScorer(request.profiles, weights_dir=request.weights_dir, device=request.device)
@@ -43,8 +46,8 @@ def run_benchmark(request: RunRequest) -> RunReport:
 def sweep(request: RunRequest) -> RunReport:
     """The same over the grid ``request.sn`` x ``request.steps``.
 
-    One personalisation per method, person and sn serves every T: it is evaluated at each T along the way,
-        not begun anew.
+    One personalisation per method, person and sn serves every T: it is evaluated at each T along the way, not
+    begun anew.
     """
     return run_benchmark(request)
 
@@ -109,10 +112,10 @@ def plan_of(
 
 def open_data(request: RunRequest) -> tuple[Protocol, Dataset]:
     """Protocol and dataset of a request. Raises UserError for unknown names and data that is not there."""
-    factory = DATASETS.get(request.dataset)
+    DATASETS.get_entry(request.dataset)
     protocol = load_protocol(request.protocol or f"{request.dataset}-imitation")
     size = request.size if request.size is not None else protocol.image_size
-    return protocol, factory(root=request.data_root, size=size)
+    return protocol, DATASETS.get(request.dataset)(root=request.data_root, size=size)
 
 
 def _methods(names: list[str]) -> dict[str, Method]:

@@ -1,8 +1,8 @@
 """Where the person is: the extent of the projected body, enlarged a little.
 
 A box from the body needs no detector, exists in every frame, and is the same for every method, so that a
-metric on the person's region compares like with like. Boxes are (N, 4) float32 ``x0, y0, x1, y1`` in
-pixels, x1 and y1 exclusive.
+metric on the person's region compares like with like. Boxes are (N, 4) float32 ``x0, y0, x1, y1`` in pixels,
+x1 and y1 exclusive.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def enlarged(extent: NDArray[np.floating], size: tuple[int, int]) -> Boxes:
 def predicted_track(sources: Sources, targets: Targets) -> BodyTrack:
     """The body that a prediction should show: the source person in the target's poses.
 
-    In self-imitation under the target's own cameras; in cross-imitation under the camera of the first
-    source moved like the driver's since his first frame (the ``smooth`` strategy, iPERCore's default).
+    In self-imitation under the target's own cameras; in cross-imitation under the camera of the first source
+    moved like the driver's since his first frame (the ``smooth`` strategy, iPERCore's default).
     """
     if targets.same_person:
         cams = targets.track.cams

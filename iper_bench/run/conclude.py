@@ -95,5 +95,4 @@ def _pool(
 
 
 def _noted(row: Row, note: str) -> Row:
-    held = row.provenance.get("note")
-    return replace(row, provenance={**row.provenance, "note": f"{held}; {note}" if held else note})
+    return replace(row, reason=f"{row.reason}; {note}" if row.reason else note)

@@ -66,6 +66,7 @@ class Executor:
         self._scorer = scorer
         self._provenance = dict(provenance)
         self._keep = keep_predictions
+        self._materials: dict[str, Material] = {}
         self._definitions = definition_hashes(plan.document["profiles"])
 
     def work(self, *, retry_failed: bool = False) -> Work:
@@ -83,9 +84,10 @@ class Executor:
 
     def run(self, waiting: Sequence[Unit]) -> Iterator[tuple[Unit, str | None]]:
         """Do units, yielding each with ``None``, or with the reason of its failure. Raises StoreError."""
-        chosen = set(waiting)
+        chosen = {unit.id for unit in waiting}
         for group in self._plan.groups():
-            units = [unit for unit in group if unit in chosen]
+            self._materials.clear()
+            units = [unit for unit in group if unit.id in chosen]
             ready = [unit for unit in units if self.has_predictions(unit)]
             for unit in ready:
                 yield unit, self._attempt(unit, None, 0.0)
@@ -103,7 +105,7 @@ class Executor:
         left = list(units)
         started = time.perf_counter()
         try:
-            sources = Material(self._dataset, units[0].trial, units[0].sn).sources
+            sources = self._material(units[0]).sources
             method = self._methods[units[0].method]
             for reached, subject in method.checkpoints(sources, steps=steps, seed=units[0].seed):
                 seconds = time.perf_counter() - started
@@ -121,8 +123,8 @@ class Executor:
             yield unit, reason
 
     def _attempt(self, unit: Unit, subject: Subject | None, seconds: float) -> str | None:
-        """Do one unit; returns the reason when it failed. ``subject`` is ``None`` when the predictions lie
-        in the folder.
+        """Do one unit; returns the reason when it failed. ``subject`` is ``None`` when the predictions lie in
+        the folder.
         """
         try:
             self._do(unit, subject, seconds)
@@ -133,8 +135,12 @@ class Executor:
             return _reason(error)
         return None
 
+    def _material(self, unit: Unit) -> Material:
+        """Sources, targets and boxes, shared by the T of one personalisation."""
+        return self._materials.setdefault(unit.trial.name, Material(self._dataset, unit.trial, unit.sn))
+
     def _do(self, unit: Unit, subject: Subject | None, seconds: float) -> None:
-        material = Material(self._dataset, unit.trial, unit.sn)
+        material = self._material(unit)
         timing = dict(self._folder.timing(unit.id)) if subject is None else {"personalise": seconds}
         frames = self._folder.predictions(unit.id)
         started = time.perf_counter()

@@ -2,7 +2,7 @@
 metrics.
 
 Frames of truth and real sets come as streams of small batches: memory does not grow with the length of a
-    clip.
+clip.
 """
 
 from __future__ import annotations
@@ -104,16 +104,20 @@ class Material:
         if exhibit.complete():
             return
         sources = sorted({frame for frames in self.trial.sources.values() for frame in frames})
-        exhibit.write("source", dict(zip(sources, self.source_clip.frames(sources), strict=True)))
-        targets = self.trial.target_frames
-        shown = shown_positions(len(targets))
-        reference = self.target_clip.frames([targets[position] for position in shown])
-        exhibit.write("reference", dict(zip(shown, reference, strict=True)))
-        truths = self.trial.truth_frames
-        if truths is not None:
-            frames = self.target_clip.frames([truths[position] for position in shown])
-            exhibit.write("truth", dict(zip(shown, frames, strict=True)))
-        exhibit.finish()
+        shown = shown_positions(len(self.trial.target_frames))
+
+        def at_shown(frames: Sequence[int]) -> dict[int, Images]:
+            return dict(
+                zip(shown, self.target_clip.frames([frames[position] for position in shown]), strict=True)
+            )
+
+        pictures = {
+            "source": dict(zip(sources, self.source_clip.frames(sources), strict=True)),
+            "reference": at_shown(self.trial.target_frames),
+        }
+        if self.trial.truth_frames is not None:
+            pictures["truth"] = at_shown(self.trial.truth_frames)
+        exhibit.write(pictures)
 
 
 def shown_positions(count: int) -> list[int]:

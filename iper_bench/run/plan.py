@@ -139,7 +139,30 @@ def make_plan(
             where=f"protocol '{protocol.name}' on dataset '{dataset.name}'",
             expected="clips of at least two subjects for cross-imitation",
         )
-    document = {
+    document = _document(methods, dataset, protocol, grid, definitions, trials)
+    units = tuple(
+        Unit(
+            name, methods[name].identity, trial, sn, steps, grid.seed, dataset.fingerprint, dataset.image_size
+        )
+        for name in sorted(methods)
+        for clip in dict.fromkeys(trial.source_clip for trial in trials)
+        for sn in grid.sn
+        for steps in (grid.steps if methods[name].trains else (0,))
+        for trial in trials
+        if trial.source_clip == clip
+    )
+    return Plan(units, tuple(trials), protocol.hash, document)
+
+
+def _document(
+    methods: Mapping[str, Method],
+    dataset: Dataset,
+    protocol: Protocol,
+    grid: Grid,
+    definitions: Mapping[str, Any],
+    trials: Sequence[Trial],
+) -> dict[str, Any]:
+    return {
         "methods": [
             {"name": name, "identity": methods[name].identity, "trains": methods[name].trains}
             for name in sorted(methods)
@@ -159,18 +182,6 @@ def make_plan(
         "profiles": {name: definitions[name] for name in sorted(definitions)},
         "trials": {trial_id(trial): trial_content(trial) for trial in trials},
     }
-    units = tuple(
-        Unit(
-            name, methods[name].identity, trial, sn, steps, grid.seed, dataset.fingerprint, dataset.image_size
-        )
-        for name in sorted(methods)
-        for clip in dict.fromkeys(trial.source_clip for trial in trials)
-        for sn in grid.sn
-        for steps in (grid.steps if methods[name].trains else (0,))
-        for trial in trials
-        if trial.source_clip == clip
-    )
-    return Plan(units, tuple(trials), protocol.hash, document)
 
 
 def _list(values: Any) -> str:

@@ -57,8 +57,7 @@ class SuiteScorer:
         """profile -> its metrics (direction, unit, needs) and their complete definitions by hash.
 
         Definitions name the networks by the hash of their weights, so the networks are loaded here: nothing
-            is measured, by
-        running the suite over no frames.
+        is measured, by running the suite over no frames.
         """
         if not self._plan:
             found: dict[str, dict[str, set[str]]] = {profile: {} for profile in self._profiles}
@@ -150,7 +149,6 @@ def _row(
     whole: bool,
 ) -> Row:
     number, reason = _finite(value)
-    note = value.note
     per_frame = value.per_frame
     return Row(
         unit=identity,
@@ -173,17 +171,17 @@ def _row(
         per_frame=None if per_frame is None else [_or_none(item) for item in per_frame],
         backbone=value.backbone,
         definition=value.definition,
-        provenance={**provenance, "method": unit.identity, **({"note": note} if note else {})},
+        provenance={**provenance, "method": unit.identity},
     )
 
 
 def _finite(value: MetricValue) -> tuple[float | None, str | None]:
-    """The value, or the reason why there is none."""
+    """The value and, for the row's ``reason``, why there is none, or the caution that comes with it."""
     if value.value is None:
         return None, value.reason or "no reason was given"
     if not math.isfinite(value.value):
         return None, f"not a finite number ({value.value})"
-    return float(value.value), None
+    return float(value.value), value.note
 
 
 def _or_none(item: float | None) -> float | None:

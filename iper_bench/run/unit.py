@@ -71,9 +71,8 @@ class Unit:
     def id(self) -> str:
         """Content hash of everything that can change a predicted frame.
 
-        The metric definitions are not in it: the unit's file states those by which its rows were measured,
-            so that new
-        metrics can be added to predictions that are there.
+        The metric definitions are not in it: the unit's file states those by which its rows were measured, so
+        that new metrics can be added to predictions that are there.
         """
         trial = trial_content(self.trial)
         trial["sources"] = list(self.trial.sources[self.sn])
@@ -119,7 +118,5 @@ class Unit:
 
     @property
     def personalisation(self) -> tuple[str, str, tuple[int, ...], int]:
-        """What units must share to be evaluated along one personalisation: method, clip, source frames,
-        seed.
-        """
+        """What units along one personalisation share: method, clip, source frames, seed."""
         return (self.method, self.trial.source_clip, self.trial.sources[self.sn], self.seed)

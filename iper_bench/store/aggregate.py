@@ -42,7 +42,7 @@ def aggregate(rows: Iterable[Row], planned: Mapping[Group, int] | None = None) -
     these.
 
     ``planned``: clips that a run was to evaluate, by the first eight fields of the key (all but profile and
-    metric); clips without a row then count in ``clips_total``.
+        metric); clips without a row then count in ``clips_total``.
 
     Each entry carries, beside the fields of the key:
 
@@ -53,8 +53,7 @@ def aggregate(rows: Iterable[Row], planned: Mapping[Group, int] | None = None) -
     ``frame_mean``: mean over frames; ``None`` for set metrics.
     ``clips``, ``clips_total``: clips with a value, clips planned or with a row. ``frames``, ``frames_total``:
         likewise in frames.
-    ``pooled``: whether it is a set metric. ``reason``: why ``mean`` or a part of it is missing.
-    ``note``: cautions about values that are there.
+    ``pooled``: whether it is a set metric. ``reason``: why ``mean`` or a part of it is missing, or a caution.
     ``backbone``, ``definition``: as in the rows. Raises ValueError when rows of one key disagree in these.
     """
     groups: dict[Key, list[Row]] = {}
@@ -80,7 +79,6 @@ def _entry(key: Key, rows: list[Row], planned: int) -> dict[str, Any]:
     clips = clip_means(rows)
     values = np.array([value for value in clips.values() if value is not None], dtype=np.float64)
     low, high = (None, None) if pooled else bootstrap_interval(values)
-    notes = sorted({row.provenance["note"] for row in rows if "note" in row.provenance})
     reasons = sorted({row.reason for row in rows if row.reason is not None})
     return {
         **dict(zip(KEY_FIELDS, key, strict=True)),
@@ -94,7 +92,6 @@ def _entry(key: Key, rows: list[Row], planned: int) -> dict[str, Any]:
         "frames_total": sum(row.total for row in rows),
         "pooled": pooled,
         "reason": "; ".join(reasons) or None,
-        "note": "; ".join(notes) or None,
         "backbone": next((row.backbone for row in rows if row.backbone is not None), None),
         "definition": definitions[0],
     }

@@ -1,50 +1,42 @@
-"""The few real frames of a trial that a report lays beside the predictions, since reports read nothing but
-the run folder.
-"""
+"""The few real frames of a trial that a report lays beside the predictions; it reads only the run folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from iper_bench.atomic import write_text
-from iper_bench.store.pictures import Images, read_picture, write_picture
-from iper_bench.store.storing import storing
+from iper_bench.store.pictures import Images, read_picture, whole_folder, write_picture
 
-DONE = "whole"  # written last: an exhibit without it is written again
 KINDS = ("source", "reference", "truth")
 
 
 class Exhibit:
     """Pictures of one trial.
 
-    ``source_%05d.png`` carries the frame index in the source clip (which of them belong to an sn stands
-    with the trial in ``plan.yaml``); ``reference_%05d.png`` and ``truth_%05d.png`` carry the position in
-    target order, which is the number of the prediction. A trial without paired truth (cross) has no truth
-    pictures.
+    ``source_%05d.png`` carries the frame index in the source clip (which of them belong to an sn stands with
+    the trial in ``plan.yaml``); ``reference_%05d.png`` and ``truth_%05d.png`` carry the position in target
+    order, which is the number of the prediction. A trial without paired truth (cross) has no truth pictures.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def complete(self) -> bool:
-        """Whether everything was written."""
-        return (self.path / DONE).exists()
+        """Whether the pictures were written: they appear all at once."""
+        return self.path.is_dir()
 
-    def write(self, kind: str, images: Mapping[int, Images]) -> None:
-        """Write pictures (H, W, 3) uint8 by number. Raises StoreError when the disk refuses, ValueError for
-        another kind.
+    def write(self, pictures: Mapping[str, Mapping[int, Images]]) -> None:
+        """Write pictures (H, W, 3) uint8 by kind and number.
+
+        Raises StoreError when the disk refuses, ValueError for another kind.
         """
-        if kind not in KINDS:
-            raise ValueError(f"exhibit kind {kind!r}; expected one of {KINDS}")
-        for number in sorted(images):
-            with storing():
-                write_picture(self.path / f"{kind}_{number:05d}.png", images[number])
-
-    def finish(self) -> None:
-        """State that everything is there."""
-        with storing():
-            write_text(self.path / DONE, "")
+        for kind in pictures:
+            if kind not in KINDS:
+                raise ValueError(f"exhibit kind {kind!r}; expected one of {KINDS}")
+        with whole_folder(self.path) as folder:
+            for kind, images in pictures.items():
+                for number in sorted(images):
+                    write_picture(folder / f"{kind}_{number:05d}.png", images[number])
 
     def files(self, kind: str) -> dict[int, Path]:
         """Pictures of a kind by number, in rising order."""
@@ -54,4 +46,7 @@ class Exhibit:
     def read(self, kind: str, numbers: Sequence[int] | None = None) -> dict[int, Images]:
         """Pictures (H, W, 3) uint8 RGB by number. Raises UserError when one is missing or damaged."""
         files = self.files(kind)
-        return {number: read_picture(files[number]) for number in (files if numbers is None else numbers)}
+        return {
+            number: read_picture(files.get(number, self.path / f"{kind}_{number:05d}.png"))
+            for number in (files if numbers is None else numbers)
+        }

@@ -24,8 +24,8 @@ def locked(folder: Path) -> Iterator[None]:
     Raises
     ------
     UserError when another process holds it; StoreError when the folder cannot be written. On file systems
-    without locks (some network mounts answer ENOLCK or EOPNOTSUPP) the block runs unlocked: refusing to
-    run there would help nobody.
+    without locks (some network mounts answer ENOLCK or EOPNOTSUPP) the block runs unlocked: refusing to run
+    there would help nobody.
     """
     try:
         handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)

@@ -2,11 +2,12 @@
 them.
 
 A folder of predictions appears whole or not at all: frames go to a hidden folder that is renamed when the
-    last one is there.
+last one is there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iper_bench.atomic import write_bytes
 from iper_bench.errors import UserError
 from iper_bench.store.storing import storing
 
@@ -27,16 +27,37 @@ _COMPRESSION = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 
 def write_picture(path: Path, image: Images) -> None:
-    """Write one (H, W, 3) uint8 RGB frame as PNG, atomically.
+    """Write one (H, W, 3) uint8 RGB frame as PNG into a folder that is there.
 
-    Raises UserError when the disk refuses, ValueError for another shape or dtype.
+    Raises StoreError when the disk refuses, ValueError for another shape or dtype.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"picture of shape {image.shape} and dtype {image.dtype}; expected (H, W, 3) uint8")
     fine, encoded = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]), _COMPRESSION)
     if not fine:
         raise ValueError(f"{path.name}: a picture of shape {image.shape} cannot be encoded")
-    write_bytes(path, encoded.tobytes())
+    with storing():
+        path.write_bytes(encoded.tobytes())
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A hidden empty folder that takes the place of ``path`` when the block ends without an error, and goes
+    if not.
+
+    Raises StoreError when the disk refuses.
+    """
+    waiting = path.with_name(f".{path.name}.part")
+    with storing():
+        discard(waiting)
+        waiting.mkdir(parents=True)
+    try:
+        yield waiting
+        with storing():
+            discard(path)
+            waiting.replace(path)
+    finally:
+        discard(waiting)
 
 
 def read_picture(path: Path) -> Images:
@@ -81,8 +102,8 @@ class FrameFolder:
         return True
 
     def read(self, indices: Sequence[int] | None = None) -> Images:
-        """Frames (N, H, W, 3) uint8 RGB, all of them or ``indices``. Raises UserError when one is missing
-        or damaged.
+        """Frames (N, H, W, 3) uint8 RGB, all of them or ``indices``. Raises UserError when one is missing or
+        damaged.
         """
         paths = (
             self.files() if indices is None else [self.path / FRAME_NAME.format(index) for index in indices]
@@ -98,22 +119,13 @@ class FrameFolder:
 
         Nothing remains when the iteration ends early. Raises StoreError when the disk refuses.
         """
-        waiting = self.path.with_name(f".{self.path.name}.part")
-        discard(waiting)
         index = 0
-        try:
+        with whole_folder(self.path) as folder:
             for batch in batches:
                 for image in batch:
-                    with storing():
-                        write_picture(waiting / FRAME_NAME.format(index), image)
+                    write_picture(folder / FRAME_NAME.format(index), image)
                     index += 1
                 yield batch
-            if index:
-                with storing():
-                    discard(self.path)
-                    waiting.replace(self.path)
-        finally:
-            discard(waiting)
 
 
 def discard(path: Path) -> None:

@@ -1,9 +1,8 @@
 """``plan.yaml``: the resolved plan of a run folder, its content hash, and where two plans differ.
 
 The hash covers everything that can change a number: methods with their identities, dataset fingerprint,
-    protocol content, sn,
-T, settings, seed, limit, metric definitions. It covers nothing else (no times, paths, devices, package
-versions).
+protocol content, sn, T, settings, seed, limit, metric definitions. It covers nothing else (no times, paths,
+devices, package versions).
 """
 
 from __future__ import annotations
@@ -70,8 +69,8 @@ def read_plan(folder: Path) -> dict[str, Any]:
 
     Raises
     ------
-    UserError when the folder holds no plan, a damaged one, one of a newer format, or one that was edited
-    by hand.
+    UserError when the folder holds no plan, a damaged one, one of a newer format, or one that was edited by
+    hand.
     """
     path = folder / PLAN_FILE
     try:

@@ -1,5 +1,5 @@
-"""``RunFolder``: one run on disk. Every file in it is whole or absent, so a killed run loses only the unit
-in work.
+"""``RunFolder``: one run on disk. Every file in it is whole or absent, so a killed run loses only the unit in
+work.
 
 =========================  ==========================================================================
 ``plan.yaml``              the resolved plan, format number and content hash
@@ -92,9 +92,7 @@ class RunFolder:
         return RunFolder.open(path)
 
     def replace_plan(self, plan: Plan) -> None:
-        """Write another plan over the held one (scoring by other profiles); results over units are
-        removed.
-        """
+        """Write another plan over the held one (scoring by other profiles); removes results over units."""
         with storing():
             for name in ("aggregates.json", "pooled.json"):
                 (self.path / name).unlink(missing_ok=True)
@@ -110,9 +108,7 @@ class RunFolder:
             yield
 
     def _clear_leftovers(self) -> None:
-        exhibits = self.path / "exhibits"
-        inner = sorted(exhibits.iterdir()) if exhibits.is_dir() else []
-        for folder in (self.path, *(self.path / part for part in _PARTS), *inner):
+        for folder in (self.path, *(self.path / part for part in _PARTS)):
             if folder.is_dir():
                 for file in sorted(folder.iterdir()):
                     if _is_leftover(file):
@@ -129,8 +125,8 @@ class RunFolder:
         return _stems(self.path / "units")
 
     def definitions(self, unit: str) -> dict[str, str] | None:
-        """``profile -> hash`` of the definitions by which a unit was measured; ``None`` when it is
-        unfinished or unreadable.
+        """``profile -> hash`` of the definitions by which a unit was measured; ``None`` when it is unfinished
+        or unreadable.
         """
         content = _read_or_none(self.path / "units" / f"{unit}.json")
         if content is None:
@@ -182,7 +178,8 @@ class RunFolder:
         if not path.exists():
             return {}
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # opened here: numpy leaves a file that it opened itself open when the archive is damaged
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 return {key: archive[key] for key in sorted(archive.files)}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(
@@ -312,8 +309,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _read_or_none(path: Path) -> dict[str, Any] | None:
-    """Content, or ``None`` when the file is absent or damaged: the unit then counts as unfinished and is
-    done again.
+    """Content, or ``None`` when the file is absent or damaged: the unit then counts as unfinished and is done
+    again.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

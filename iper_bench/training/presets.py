@@ -60,7 +60,7 @@ class Preset:
 
 
 _NARROW = GeneratorConfig(
-    bg_filters=(16, 32, 32, 64), bg_res_blocks=4, filters=(24, 48, 96), res_blocks=3, spade_hidden=32
+    bg_filters=(16, 32, 32, 64), bg_res_blocks=3, filters=(16, 32, 64), res_blocks=3, spade_hidden=32
 )
 _SHORT_LOSSES = LossWeights(source=3.0, background=5.0, perceptual=0.5, pixel=10.0, mask=1.0, smooth=0.05)
 
@@ -84,7 +84,7 @@ PRESETS: dict[str, Preset] = {
         people=2,
         targets=2,
         source_counts=(1, 2, 2, 2, 4),
-        steps=12000,
+        steps=6000,
         constant=0.4,
         warm_up=100,
         ema=0.998,
@@ -97,7 +97,7 @@ PRESETS: dict[str, Preset] = {
         people=2,
         targets=2,
         source_counts=(1, 2, 2, 2, 4),
-        steps=12000,
+        steps=6000,
         constant=0.4,
         warm_up=100,
         ema=0.998,

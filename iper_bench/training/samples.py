@@ -107,7 +107,7 @@ class Sampler:
         frames each.
         """
         rng = np.random.default_rng([self._seed, step])
-        sn = int(source_counts[rng.integers(len(source_counts))])
+        sn = int(source_counts[int(rng.integers(len(source_counts)))])
         samples = [self._person(rng, sn, targets) for _ in range(people)]
         fields = StepBatch.__dataclass_fields__
         return StepBatch(**{name: torch.stack([getattr(s, name) for s in samples]) for name in fields})

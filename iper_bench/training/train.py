@@ -19,8 +19,10 @@ from iper_bench.body import load_body
 from iper_bench.data.clip import Images
 from iper_bench.data.dataset import DATASETS, Dataset
 from iper_bench.data.synthetic.background import draw_room
+from iper_bench.data.synthetic.dataset import SyntheticDataset
 from iper_bench.errors import UserError, unknown_name
-from iper_bench.hashing import content_hash
+from iper_bench.hashing import content_hash, file_sha256
+from iper_bench.lwg.checkpoint import load_checkpoint
 from iper_bench.lwg.generator import build_generator
 from iper_bench.lwg.inputs import InputBuilder
 from iper_bench.lwg.objective import Perceptual
@@ -48,6 +50,7 @@ class TrainRequest:
     method: ``"attlwb"``. dataset, data_root, size: where the clips come from; ``None`` size = the preset's.
     preset: name in ``iper_bench.training.presets``. out: training folder.
     steps: length of the schedule, ``None`` = the preset's. seconds: stop early (the same command goes on).
+    init: weights to start from instead of random ones (a file of the same sizes), or ``None``.
     seed: initial weights and samples. resume: go on from the state in ``out``.
     """
 
@@ -61,6 +64,7 @@ class TrainRequest:
     seed: int = 0
     size: int | None = None
     resume: bool = True
+    init: Path | None = None
 
 
 def train(request: TrainRequest) -> Path:
@@ -71,10 +75,16 @@ def train(request: TrainRequest) -> Path:
     size = request.size or settings.size
     dataset = DATASETS.get(request.dataset)(root=request.data_root, size=size)
     identity = content_hash(
-        {"preset": settings.to_json(), "dataset": dataset.fingerprint, "seed": request.seed, "size": size}
+        {
+            "preset": settings.to_json(),
+            "dataset": dataset.fingerprint,
+            "seed": request.seed,
+            "size": size,
+            **_init_identity(request),
+        }
     )
     steps = request.steps or settings.steps
-    state = _initial_state(settings, request.seed)
+    state = _initial_state(settings, request.seed, request.init)
     resumed = request.resume and state.restore(request.out, identity)
     _write_plan(request, settings, dataset, identity, steps, fresh=not resumed)
     sampler = _sampler(dataset, settings, size, request.seed)
@@ -83,9 +93,15 @@ def train(request: TrainRequest) -> Path:
     return _export(state, settings, request, dataset, identity, steps)
 
 
-def _initial_state(settings: Preset, seed: int) -> TrainingState:
+def _init_identity(request: TrainRequest) -> dict[str, str]:
+    return {} if request.init is None else {"init": file_sha256(request.init)}
+
+
+def _initial_state(settings: Preset, seed: int, init: Path | None) -> TrainingState:
     torch.manual_seed(seed)
     generator = build_generator(settings.generator, settings.deviations)
+    if init is not None:
+        load_checkpoint(generator, init)
     averaged = {key: value.detach().clone() for key, value in generator.state_dict().items()}
     return TrainingState(generator, averaged, optimiser_for(generator, settings))
 
@@ -113,10 +129,9 @@ def source_candidates(dataset: Dataset, clip: str) -> list[int]:
     """Frames that may be sources: the turn-around where the dataset has one, else 16 frames spread over the
     clip.
     """
-    turn = getattr(dataset, "turn_frames", None)
+    if isinstance(dataset, SyntheticDataset):
+        return list(range(dataset.config.turn_frames))
     length = len(dataset.clip(clip))
-    if isinstance(turn, int):
-        return list(range(turn))
     return [(k * length) // 16 for k in range(min(16, length))]
 
 
@@ -151,6 +166,7 @@ def _write_plan(
         "fingerprint": dataset.fingerprint,
         "seed": request.seed,
         "steps": steps,
+        **_init_identity(request),
     }
     write_json(request.out / "plan.json", plan)
 
@@ -166,6 +182,7 @@ def _export(
         "fingerprint": dataset.fingerprint,
         "identity": identity,
         "seed": request.seed,
+        **_init_identity(request),
         "steps": state.step,
         "schedule": steps,
         "size": request.size or settings.size,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from iper_bench.body import BodyModel, load_body, open_body
+from iper_bench.body.lbs import joint_transforms, rotation_matrices, skin
+from iper_bench.body.model import SMPL_PARENTS
 from iper_bench.body.parts import FACIAL_LARGE, FACIAL_SMALL, PART_JOINTS
 from iper_bench.errors import UserError
 
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 NAMES = ["open-coarse", "open-mid"]
 ASSETS = Path(open_body.__file__).parent / "assets"
 MEGABYTE = 1_000_000
@@ -165,3 +171,49 @@ def test_the_manifest_names_what_is_loaded(body: BodyModel) -> None:
 def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean open-coarse"):
         load_body("open-corse")
+
+
+def test_packing_loses_no_more_than_its_types(monkeypatch: pytest.MonkeyPatch, body: BodyModel) -> None:
+    monkeypatch.syspath_prepend(str(TOOLS))
+    packing = importlib.import_module("open_body.packing")
+    arrays = {
+        "template": body.template.numpy(),
+        "shape_dirs": body.shape_dirs.numpy(),
+        "weights": body.skin_weights.numpy().astype(np.float64),
+        "regressor": body.joint_regressor.numpy(),
+        "faces": body.faces.numpy(),
+        "face_uv": body.face_uv.numpy(),
+        "eye_faces": body.eye_faces.numpy(),
+        "landmarks": dict(body.landmarks),
+    }
+    content = packing.pack(**arrays)
+    assert content == packing.pack(**arrays)
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        again = open_body.unpack("again", "", {key: archive[key] for key in archive.files})
+    for name in ("template", "shape_dirs", "joint_regressor", "faces", "face_uv", "eye_faces"):
+        assert torch.equal(getattr(again, name), getattr(body, name)), name
+    # one step of a 16-bit integer, times the six slots that rounding down feeds into the first
+    assert (again.skin_weights - body.skin_weights).abs().max() < 6.5 / 65535
+    assert again.landmarks == body.landmarks
+
+
+def test_the_straightened_body_poses_back_exactly(monkeypatch: pytest.MonkeyPatch, body: BodyModel) -> None:
+    """The builder's T-pose is the inverse of blend skinning: the collar loses nothing on the way back."""
+    monkeypatch.syspath_prepend(str(TOOLS))
+    straighten = importlib.import_module("open_body.straighten")
+    arms_down = torch.zeros(1, 72)
+    arms_down[0, 16 * 3 + 2], arms_down[0, 17 * 3 + 2] = -0.84, 0.84  # 48 degrees, anny's rest pose
+    arms_down[0, 18 * 3 + 1], arms_down[0, 19 * 3 + 1] = -0.7, 0.7
+    start = body.pose(torch.zeros(10), arms_down)
+    weights = body.skin_weights
+    vertices, joints, back = straighten.straighten(
+        start.vertices[0].numpy(), start.joints[0].numpy(), weights.numpy()
+    )
+    assert np.ptp(joints[[16, 18, 20, 22], 1]) < 1e-5
+    local = torch.from_numpy(straighten.local_axis_angles(back))[None]
+    rest = torch.from_numpy(joints)[None]
+    world, posed = joint_transforms(rotation_matrices(local), rest, SMPL_PARENTS)
+    returned = skin(torch.from_numpy(vertices)[None], rest, world, posed, weights)
+    shift = posed[:, :1] - start.joints[:, :1]
+    # float32 through one 3x3 solve
+    torch.testing.assert_close(returned - shift, start.vertices, atol=5e-6, rtol=0)

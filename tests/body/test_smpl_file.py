@@ -1,4 +1,4 @@
-"""Licensed SMPL files: plain, with chumpy objects, hostile, damaged. The files are synthetic, in the official layout."""
+"""Licensed SMPL files: plain, with chumpy objects, hostile, damaged; synthetic, in the official layout."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_an_npz_loads_and_extra_shape_directions_are_cut(
 
 
 def fake_chumpy(monkeypatch: pytest.MonkeyPatch) -> tuple[type, type]:
-    """Classes that pickle as chumpy's do; they exist while the file is written and are gone when it is read."""
+    """Classes that pickle as chumpy's do; they exist only while the file is written."""
     chumpy, reordering = types.ModuleType("chumpy.ch"), types.ModuleType("chumpy.reordering")
     ch = type("Ch", (), {"__module__": "chumpy.ch"})
     select = type("Select", (), {"__module__": "chumpy.reordering"})

@@ -17,9 +17,8 @@ from iper_bench.lwg.checkpoint import (
     read_state_dict,
     save_safetensors,
 )
-from iper_bench.lwg.config import Deviations, GeneratorConfig
+from iper_bench.lwg.config import GeneratorConfig
 from iper_bench.lwg.generator import build_generator
-from iper_bench.lwg.generator_file import load_generator, save_generator
 
 SMALL = GeneratorConfig(bg_filters=(4, 6), bg_res_blocks=1, filters=(4, 6), res_blocks=1, spade_hidden=8)
 
@@ -114,26 +113,3 @@ def test_damaged_safetensors_are_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(UserError, match="damaged"):
         load_safetensors(path)
-
-
-@pytest.mark.parametrize("half", [False, True])
-def test_a_generator_file_rebuilds_the_generator(half: bool, tmp_path: Path) -> None:
-    torch.manual_seed(3)
-    deviations = Deviations(silhouette_prior=True, known_background=True)
-    generator = build_generator(SMALL, deviations).eval()
-    save_generator(generator, tmp_path / "g.safetensors", {"steps": 10}, half=half)
-    loaded, card = load_generator(tmp_path / "g.safetensors")
-    assert card == {"steps": 10}
-    assert loaded.config == SMALL
-    assert loaded.deviations == deviations
-    for key, value in generator.state_dict().items():
-        wanted = value.half().float() if half else value
-        assert torch.equal(loaded.state_dict()[key], wanted)
-    with pytest.raises(ValueError, match="reserved"):
-        save_generator(generator, tmp_path / "g.safetensors", {"config": {}})
-
-
-def test_a_file_without_sizes_is_no_generator_file(tmp_path: Path) -> None:
-    save_safetensors({"a": torch.ones(1)}, tmp_path / "x.safetensors", {"config": {}})
-    with pytest.raises(UserError, match="deviations"):
-        load_generator(tmp_path / "x.safetensors")

@@ -12,12 +12,12 @@ import torch
 
 from iper_bench.data.clip import Images
 from iper_bench.errors import UserError
-from iper_bench.lwg import subject as subject_module
 from iper_bench.lwg.config import Deviations, GeneratorConfig
 from iper_bench.lwg.generator import build_generator
 from iper_bench.lwg.inputs import InputOptions
 from iper_bench.lwg.objective import LossWeights
 from iper_bench.lwg.packaged import load_trained, save_trained
+from iper_bench.methods import liquid_warping_subject as subject_module
 from iper_bench.methods.attlwb import AttLWB, create
 from iper_bench.methods.copy_source import CopySource
 from iper_bench.methods.method import METHODS, Method, Sources, Subject, Targets

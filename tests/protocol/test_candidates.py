@@ -1,4 +1,4 @@
-"""Rules B and C against the oracle, by hand, and as laws."""
+"""Headings and the yaw rule against the oracle, by hand, and as laws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Run folders with made-up numbers, written with the store itself, for tests that need no method and no metric."""
+"""Run folders with made-up numbers, written with the store itself, for tests that need no method and no
+metric.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,12 @@ POOLED = {"self": (), "cross": ("Face-FD", "Body-FD", "FID")}
 BASE = {"PSNR": 22.0, "SSIM": 0.83, "LPIPS": 0.11, "Body-CS": 0.82, "Face-CS": 0.55}
 SPREAD = {"PSNR": 1.5, "SSIM": 0.04, "LPIPS": 0.03, "Body-CS": 0.05, "Face-CS": 0.1}
 SETS = {"Face-FD": 99.3, "Body-FD": 48.6, "FID": 32.4}
-NETWORKS = {"LPIPS": "alexnet 4e0c1f", "Body-CS": "osnet 9a31bb", "Body-FD": "osnet 9a31bb", "FID": "inception 7f21"}
+NETWORKS = {
+    "LPIPS": "alexnet 4e0c1f",
+    "Body-CS": "osnet 9a31bb",
+    "Body-FD": "osnet 9a31bb",
+    "FID": "inception 7f21",
+}
 NETWORKS |= {"Face-CS": "facenet 281a0c", "Face-FD": "facenet 281a0c"}
 LOWER = {"LPIPS", "Face-FD", "Body-FD", "FID"}
 FRAMES = 24
@@ -43,7 +50,9 @@ def rows_of(
     definition: str = "def",
     missing: Mapping[tuple[str, str], str] | None = None,
 ) -> list[Row]:
-    """Rows of one method: clip effects shared by all methods, ``gain`` in units of the clip spread, own noise."""
+    """Rows of one method: clip effects shared by all methods, ``gain`` in units of the clip spread, own
+    noise.
+    """
     shared, own = np.random.default_rng(7), np.random.default_rng(seed)
     rows = []
     for setting, metrics in PAIRED.items():
@@ -54,10 +63,14 @@ def rows_of(
             for clip, effect, error in zip(clip_names(clips), effects, errors, strict=True):
                 value = BASE[metric] + SPREAD[metric] * (effect + sign * (gain + error))
                 reason = (missing or {}).get((metric, clip))
-                rows.append(_row(method, setting, metric, clip, value, reason, sn, steps, profile, definition))
+                rows.append(
+                    _row(method, setting, metric, clip, value, reason, sn, steps, profile, definition)
+                )
         for metric in POOLED[setting]:
             value = SETS[metric] * (1 - 0.1 * gain)
-            rows.append(_row(method, setting, metric, "*", value, None, sn, steps, profile, definition, clips))
+            rows.append(
+                _row(method, setting, metric, "*", value, None, sn, steps, profile, definition, clips)
+            )
     return rows
 
 
@@ -107,10 +120,14 @@ def unit_id(method: str, trial: str, sn: int, steps: int) -> str:
 def plan_of(rows: Sequence[Row]) -> dict[str, Any]:
     trials = sorted({(row.trial, row.setting, row.clip) for row in rows if row.clip != "*"})
     return {
-        "methods": [{"name": name, "identity": f"id-{name}"} for name in sorted({row.method for row in rows})],
+        "methods": [
+            {"name": name, "identity": f"id-{name}"} for name in sorted({row.method for row in rows})
+        ],
         "dataset": {"name": DATASET, "fingerprint": "f1f1"},
         "protocol": {"name": PROTOCOL, "hash": "aa00"},
-        "profiles": {p: {"PSNR": {"range": 255}} for p in sorted({row.profile for row in rows})},
+        "profiles": {
+            p: _described([r for r in rows if r.profile == p]) for p in sorted({r.profile for r in rows})
+        },
         "trials": {
             content_hash(name): {"name": name, "setting": setting, "sources": {"1": [0], "2": [0, 12]}}
             for name, setting, _ in trials
@@ -118,7 +135,23 @@ def plan_of(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def write_run(path: Path, rows: Sequence[Row], *, pictures: int = 0, changes: Mapping[str, Any] | None = None) -> Path:
+def _described(rows: Sequence[Row]) -> dict[str, Any]:
+    """Metrics and definitions of one profile, as the runner writes them."""
+    return {
+        "metrics": {
+            r.metric: {
+                "direction": "lower" if r.metric in LOWER else "higher",
+                "summary": f"about {r.metric}",
+            }
+            for r in rows
+        },
+        "definitions": {r.definition: {"range": 255, "metric": r.metric} for r in rows},
+    }
+
+
+def write_run(
+    path: Path, rows: Sequence[Row], *, pictures: int = 0, changes: Mapping[str, Any] | None = None
+) -> Path:
     """Write a run folder; ``pictures`` > 0: frames of that side for every unit and trial."""
     folder = RunFolder.create(path, {**plan_of(rows), **(changes or {})})
     units: dict[str, list[Row]] = {}
@@ -134,13 +167,16 @@ def write_run(path: Path, rows: Sequence[Row], *, pictures: int = 0, changes: Ma
     if pictures:
         for trial in sorted({row.trial for row in rows if row.clip != "*"}):
             clip = trial.partition(":")[2].partition("<-")[0]
-            exhibit = folder.exhibit(content_hash(trial))
-            exhibit.write("source", {t: figure(pictures, clip, t, "") for t in (0, 12)})
-            exhibit.write("reference", {t: figure(pictures, trial, t, "") for t in (0, 3, 5)})
+            pictures_of = {
+                "source": {t: figure(pictures, clip, t, "") for t in (0, 12)},
+                "reference": {t: figure(pictures, trial, t, "") for t in (0, 3, 5)},
+            }
             if trial.startswith("self:"):
-                exhibit.write("truth", {t: figure(pictures, clip, t, "") for t in (0, 3, 5)})
-            exhibit.finish()
-    folder.write_environment({"environments": [{"packages": {"torch": "2.4.0", "numpy": "2.0"}, "python": "3.11"}]})
+                pictures_of["truth"] = {t: figure(pictures, clip, t, "") for t in (0, 3, 5)}
+            folder.exhibit(content_hash(trial)).write(pictures_of)
+    folder.write_environment(
+        {"environments": [{"packages": {"torch": "2.4.0", "numpy": "2.0"}, "python": "3.11"}]}
+    )
     pooled = [row for row in rows if row.clip == "*"]
     folder.write_results(pooled, {"entries": aggregate(rows)})
     return path

@@ -28,7 +28,9 @@ VALUES = st.lists(st.floats(-100, 100, allow_nan=False), min_size=1, max_size=12
 
 def test_sign_flip_is_the_share_of_sign_patterns() -> None:
     values = [0.3, -0.1, 0.7, 0.2]
-    patterns = [sum(s * v for s, v in zip(p, values, strict=True)) for p in itertools.product((1, -1), repeat=4)]
+    patterns = [
+        sum(s * v for s, v in zip(p, values, strict=True)) for p in itertools.product((1, -1), repeat=4)
+    ]
     expected = sum(total >= sum(values) - 1e-12 for total in patterns) / 16
     assert sign_flip_p(values) == expected
 
@@ -118,14 +120,18 @@ def test_pairs_are_clips_of_one_name() -> None:
 
 
 def test_false_alarms_stay_below_alpha() -> None:
-    """Symmetric noise, 300 trials: 5 % false alarms give at most 27 (mean 15, three standard deviations 11.3)."""
+    """Symmetric noise, 300 trials: 5 % false alarms give at most 27 (mean 15, three standard deviations
+    11.3).
+    """
     generator = np.random.default_rng(5)
     alarms = sum(two_sided_p(generator.standard_t(4, size=9)) <= ALPHA for _ in range(300))
     assert alarms <= 27
 
 
 def test_percentile_interval_is_too_narrow_for_few_clips() -> None:
-    """Why verdicts also ask the sign-flip test: of 6 clips, a '95 %' interval misses the mean about 1 time in 8."""
+    """Why verdicts also ask the sign-flip test: of 6 clips, a '95 %' interval misses the mean about 1 time
+    in 8.
+    """
     generator = np.random.default_rng(6)
     missed = sum(bootstrap(generator.normal(size=6), draws=500).excludes(0.0) for _ in range(400)) / 400
     assert 0.07 < missed < 0.20

@@ -1,4 +1,5 @@
-"""Starts the same run again and again and kills it with SIGKILL, at random moments and in the midst of writes.
+"""Starts the same run again and again and kills it with SIGKILL, at random moments and in the midst of
+writing.
 
 A script of its own, because it forks: ``python -m tests.run.killing FOLDER KILLS``. Prints one JSON object.
 """
@@ -11,6 +12,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,8 @@ from iper_bench.body import load_body
 from iper_bench.run.benchmark import evaluate
 from tests.run.toys import ToyDataset, ToyMethod, ToyScorer, toy_protocol, toy_request
 
-LONGEST = 0.4  # seconds until a kill by time
-DEEPEST = 60  # writes until a kill by count
+LONGEST = 0.25  # seconds until a kill by time
+DEEPEST = 40  # writes until a kill by count
 
 
 def run(out: Path, log: Path, protocol: Any) -> None:
@@ -33,19 +35,21 @@ def run(out: Path, log: Path, protocol: Any) -> None:
 
 
 def die_at_write(count: int, *, after: bool) -> None:
-    """Make the process kill itself before or after its ``count``-th flush to the disk."""
+    """Make the process kill itself before or after its ``count``-th picture or flush to the disk."""
     left = [count]
-    flush = os.fsync
+    flush, put = os.fsync, Path.write_bytes
 
-    def counted(handle: int) -> None:
+    def counted(real: Callable[..., Any], *arguments: Any) -> Any:
         left[0] -= 1
         if left[0] == 0 and not after:
             os.kill(os.getpid(), signal.SIGKILL)
-        flush(handle)
+        answer = real(*arguments)
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+        return answer
 
-    atomic.os.fsync = counted  # type: ignore[assignment]
+    atomic.os.fsync = lambda handle: counted(flush, handle)
+    Path.write_bytes = lambda path, content: counted(put, path, content)  # type: ignore[assignment, method-assign]
 
 
 def finished(out: Path) -> dict[str, bytes]:

@@ -11,7 +11,15 @@ from iper_bench.data.synthetic.seeding import stream
 
 # sRGB 0..255, light to dark and black to grey.
 SKINS = ((245, 214, 192), (232, 190, 160), (214, 168, 134), (190, 140, 104), (150, 104, 74), (112, 76, 54))
-HAIRS = ((28, 22, 20), (58, 38, 27), (100, 68, 40), (148, 108, 60), (196, 164, 104), (124, 56, 32), (148, 146, 144))
+HAIRS = (
+    (28, 22, 20),
+    (58, 38, 27),
+    (100, 68, 40),
+    (148, 108, 60),
+    (196, 164, 104),
+    (124, 56, 32),
+    (148, 146, 144),
+)
 IRISES = ((74, 48, 28), (62, 94, 134), (72, 104, 64), (42, 32, 27))
 LIP = (182, 92, 88)
 HAIR_STYLES = ("short", "crop", "bob", "receding", "tall")
@@ -27,7 +35,8 @@ class Actor:
     number: of the actor; ``seed``: of the textures.
     betas: (10,) float32 shape coefficients, within [-2, 2].
     skin, hair, iris, lip: (3,) float32 colours, 0..255.
-    hair_style: one of ``HAIR_STYLES``; ``hair_volume``: metres of hair over the scalp; ``hairline``: shift upwards, metres.
+    hair_style: one of ``HAIR_STYLES``; ``hair_volume``: metres of hair over the scalp; ``hairline``: shift
+        upwards, metres.
     beard: one of ``BEARDS``; ``brow``: thickness relative to the mean.
     features: (6,) facial features in [-1, 1]: nose length, nose width, chin, jaw width, cheeks, brow ridge.
     """

@@ -1,4 +1,6 @@
-"""Where things are on the unposed body, measured on its template, so that paint follows when the body is rebuilt."""
+"""Where things are on the unposed body, measured on its template, so that paint follows when the body is
+rebuilt.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import numpy as np
 
 from iper_bench.body import BodyModel
 from iper_bench.data.synthetic.blending import Flags, Floats
+from iper_bench.errors import UserError
 
 # The face is painted in the metres of a reference face; a template's face is scaled to it.
 REFERENCE_EYE_X = 0.0306  # half the distance of the eyes
@@ -47,10 +50,12 @@ class Anatomy:
 
 
 def measure(body: BodyModel) -> Anatomy:
-    """The landmarks of ``body``. Raises ValueError for a body whose eyeballs are not marked (a licensed SMPL file)."""
+    """The landmarks of ``body``. Raises UserError for a body whose eyeballs are not marked (a licensed SMPL
+    file).
+    """
     template = body.template.numpy()
     if not len(body.eye_faces):
-        raise ValueError(f"body '{body.name}' does not mark its eyeballs; expected an open body")
+        raise UserError(f"body '{body.name}' does not mark its eyeballs", expected="open-coarse or open-mid")
     joints = (body.joint_regressor @ body.template).numpy()
     eyes = template[np.unique(body.faces[body.eye_faces].numpy())]
     left = eyes[eyes[:, 0] > 0]

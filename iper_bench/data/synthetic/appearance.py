@@ -1,8 +1,9 @@
-"""``Appearance``: an actor in an outfit. Colour of every surface point and the clothed surface, both defined on the T-pose.
+"""``Appearance``: an actor in an outfit. Colour of every surface point and the clothed surface, both defined
+on the T-pose.
 
-Painting in T-pose space has no seams and no resolution: the same function serves 64 px frames and 1024 px frames. The clothed
-surface differs from the nude body of the track by millimetres to centimetres (cloth, hair, shoes, facial features), as it does in
-real data.
+Painting in T-pose space has no seams and no resolution: the same function serves 64 px frames and 1024 px
+frames. The clothed surface differs from the nude body of the track by millimetres to centimetres (cloth,
+hair, shoes, facial features), as it does in real data.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from iper_bench.data.synthetic.anatomy import Anatomy, SurfacePoints
 from iper_bench.data.synthetic.blending import Flags, Floats, mix, smoothstep
 from iper_bench.data.synthetic.clothes import cloth_height, cover, paint_legs, paint_shoes, paint_top
 from iper_bench.data.synthetic.face import face_offsets, paint_face
-from iper_bench.data.synthetic.hair import hair_amount, hair_colour, hair_height
+from iper_bench.data.synthetic.hair import hair_amount, hair_colour, hair_height, near_ear
 from iper_bench.data.synthetic.outfit import Outfit
 from iper_bench.data.synthetic.waves import Waves
 
 CLOTH_SMOOTHINGS = 4  # neighbour averages under cloth: hides what cloth would hide
-SHOE_SMOOTHINGS = 14  # the same for feet, so that toes become a shoe
-HAIR_SMOOTHINGS = 6  # the same for the scalp, so that ears vanish under long hair
+SHOE_SMOOTHINGS = 10  # the same for feet, so that toes become a shoe
+EAR_SMOOTHINGS = 30  # the same for ears under long hair
 
 
 @dataclass(frozen=True)
@@ -68,19 +69,20 @@ class Appearance:
         points = SurfacePoints(template, eye_vertices(body))
         worn = cover(points, self.outfit, self.anatomy)
         moved = template + face_offsets(points, self.anatomy, self.actor)
-        # Cloth is smoothed along the normal only: sideways motion would bend its patterns and hems.
-        relaxed = smooth_surface(moved, faces, worn.top | worn.legs, CLOTH_SMOOTHINGS)
+        hair = hair_amount(points, self.anatomy, self.actor) > 0.5
+        # Cloth and hair are smoothed along the normal only: sideways motion would bend patterns and hems.
+        relaxed = smooth_surface(moved, faces, worn.top | worn.legs | hair, CLOTH_SMOOTHINGS)
         normals = vertex_normals(torch.from_numpy(moved), body.faces).numpy()
-        moved = moved + normals * ((relaxed - moved) * normals).sum(1, keepdims=True)
+        moved += normals * ((relaxed - moved) * normals).sum(1, keepdims=True)
         moved = smooth_surface(moved, faces, worn.shoe, SHOE_SMOOTHINGS)
-        moved = smooth_surface(moved, faces, hair_amount(points, self.anatomy, self.actor) > 0.5, HAIR_SMOOTHINGS)
+        moved = smooth_surface(moved, faces, hair & near_ear(points, self.anatomy), EAR_SMOOTHINGS)
         normals = vertex_normals(torch.from_numpy(moved), body.faces).numpy()
         height = cloth_height(points, self.outfit, self.anatomy)
         height = np.maximum(height, hair_height(points, self.anatomy, self.actor))
-        moved = moved + normals * height[:, None]
+        moved += normals * height[:, None]
         # Soles are flat and at one level.
         flat = np.maximum(moved[:, 1], np.float32(self.anatomy.floor_y - 0.012))
-        moved[:, 1] = np.where(worn.shoe, flat, moved[:, 1])
+        moved[worn.shoe, 1] = flat[worn.shoe]
         return (moved - template).astype(np.float32)
 
 
@@ -94,7 +96,9 @@ def eye_vertices(body: BodyModel) -> Flags:
 def smooth_surface(vertices: Floats, faces: np.ndarray, chosen: Flags, rounds: int) -> Floats:
     """Replace ``chosen`` (V,) vertices by the mean of their neighbours, ``rounds`` times; the others stay."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    count = np.bincount(edges[:, 0], minlength=len(vertices)) + np.bincount(edges[:, 1], minlength=len(vertices))
+    count = np.bincount(edges[:, 0], minlength=len(vertices)) + np.bincount(
+        edges[:, 1], minlength=len(vertices)
+    )
     moved = vertices.copy()
     for _ in range(rounds):
         mean = np.empty_like(moved)

@@ -1,8 +1,8 @@
 """Procedural rooms: a wall with a regular pattern, a floor, pictures and furniture at the sides.
 
-What stands behind the person is regular on purpose (courses of bricks, stripes, planks): a network that has to fill the hole can
-continue it. Single things of high contrast keep to the sides. The room is drawn from continuous coordinates, so that all image
-sizes show the same room.
+What stands behind the person is regular on purpose (courses of bricks, stripes, planks): a network that has
+to fill the hole can continue it. Single things of high contrast keep to the sides. The room is drawn from
+continuous coordinates, so that all image sizes show the same room.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ CENTRE_FREE = 0.17  # half width, share of the image, that things at the sides k
 def draw_room(random: np.random.Generator, size: int) -> NDArray[np.uint8]:
     """A room (S, S, 3) uint8 RGB. Reads the same numbers from ``random`` at every size."""
     side = size * SUPERSAMPLING
-    grid = (np.arange(side, dtype=np.float32) + 0.5) / side
-    x, y = np.meshgrid(grid, grid)
+    grid = (np.arange(side) + 0.5) / side
+    x, y = (plane.astype(np.float32) for plane in np.meshgrid(grid, grid))
     horizon = float(random.uniform(0.72, 0.84))
     image = _wall(random, x, y, horizon)
     for place in ("left", "right"):
@@ -67,7 +67,9 @@ def _wall(random: np.random.Generator, x: Floats, y: Floats, horizon: float) -> 
         joint = 0.055
         mark = np.maximum(
             smoothstep(np.abs(course % 1.0 - 0.5), 0.5 - joint, 0.5 - 0.5 * joint),
-            smoothstep(np.abs(across - 0.5), 0.5 - joint * columns / rows, 0.5 - 0.5 * joint * columns / rows),
+            smoothstep(
+                np.abs(across - 0.5), 0.5 - joint * columns / rows, 0.5 - 0.5 * joint * columns / rows
+            ),
         )
     elif kind == "panels":
         rail = float(random.uniform(0.55, 0.68)) * horizon
@@ -105,7 +107,11 @@ def _things(
     """Draw a picture and a piece of furniture on one side of the room, or leave them out."""
     for draw, chance in ((_picture, 0.65), (_cabinet, 0.5)):
         # Drawn in any case: the next thing must not depend on this one's presence.
-        present, shift, extent = random.random() < chance, random.uniform(0.02, 0.10), random.uniform(0.14, 0.24)
+        present, shift, extent = (
+            random.random() < chance,
+            random.uniform(0.02, 0.10),
+            random.uniform(0.14, 0.24),
+        )
         inner = 0.5 - CENTRE_FREE - shift
         span = (inner - extent, inner) if place == "left" else (1.0 - inner, 1.0 - inner + extent)
         drawn = draw(random, image, x, y, horizon, span)
@@ -117,10 +123,19 @@ _Drawer = Callable[[np.random.Generator, Floats, Floats, Floats, float, tuple[fl
 
 
 def _picture(
-    random: np.random.Generator, image: Floats, x: Floats, y: Floats, horizon: float, span: tuple[float, float]
+    random: np.random.Generator,
+    image: Floats,
+    x: Floats,
+    y: Floats,
+    horizon: float,
+    span: tuple[float, float],
 ) -> Floats:
     top, tall = float(random.uniform(0.06, 0.24)), float(random.uniform(0.14, 0.26))
-    frame, sky, ground = _tone(random, 0.15, 0.9, 0.5), _tone(random, 0.5, 1.0, 0.6), _tone(random, 0.2, 0.7, 0.6)
+    frame, sky, ground = (
+        _tone(random, 0.15, 0.9, 0.5),
+        _tone(random, 0.5, 1.0, 0.6),
+        _tone(random, 0.2, 0.7, 0.6),
+    )
     border = 0.016
     outer = _inside(x, *span) * _inside(y, top, top + tall)
     inner = _inside(x, span[0] + border, span[1] - border) * _inside(y, top + border, top + tall - border)
@@ -131,7 +146,12 @@ def _picture(
 
 
 def _cabinet(
-    random: np.random.Generator, image: Floats, x: Floats, y: Floats, horizon: float, span: tuple[float, float]
+    random: np.random.Generator,
+    image: Floats,
+    x: Floats,
+    y: Floats,
+    horizon: float,
+    span: tuple[float, float],
 ) -> Floats:
     tall, doors = float(random.uniform(0.16, 0.32)), int(random.integers(1, 4))
     body = _tone(random, 0.25, 0.85, 0.5)

@@ -15,13 +15,16 @@ from iper_bench.data.synthetic.waves import Waves
 SHOE_OVER_ANKLE = 0.012  # metres over the ankle joint where a shoe ends; boots end higher
 BOOT_OVER_ANKLE = 0.10
 SOCK_OVER_ANKLE = 0.07
-SOLE = 0.026  # metres: height of the sole
+SOLE = 0.014  # metres: height of the sole
+SHOE_WALL = 0.017  # metres from skin to the outside of a shoe
 HEM = 0.011  # metres: width of hems and cuffs
 
 
 @dataclass(frozen=True)
 class Cover:
-    """What covers each of n points: flags ``top``, ``sleeve`` (part of the top on an arm), ``legs``, ``shoe``, ``sock``."""
+    """What covers each of n points: flags ``top``, ``sleeve`` (part of the top on an arm), ``legs``,
+    ``shoe``, ``sock``.
+    """
 
     top: Flags
     sleeve: Flags
@@ -63,13 +66,17 @@ def neckline(points: SurfacePoints, outfit: Outfit, anatomy: Anatomy) -> Floats:
 def cover(points: SurfacePoints, outfit: Outfit, anatomy: Anatomy) -> Cover:
     """Which garment covers each point."""
     side, y = points.side, points.y
-    sleeve = (side > anatomy.shoulder[0] - 0.012 + 0.10 * (anatomy.shoulder[1] - y)) & (y > anatomy.chest[1] - 0.02)
+    sleeve = (side > anatomy.shoulder[0] - 0.012 + 0.10 * (anatomy.shoulder[1] - y)) & (
+        y > anatomy.chest[1] - 0.02
+    )
     hem = hem_height(outfit, anatomy)
     on_trunk = ~sleeve & (y > hem) & (y < neckline(points, outfit, anatomy))
     top = on_trunk | (sleeve & (side < sleeve_end(outfit, anatomy)))
     rise = SHOE_OVER_ANKLE if not outfit.boots else BOOT_OVER_ANKLE
     # A low shoe is cut out around the ankle, higher behind.
-    opening = 0.020 * smoothstep(points.z, anatomy.ankle[2] - 0.03, anatomy.ankle[2] + 0.03) * (not outfit.boots)
+    opening = (
+        0.020 * smoothstep(points.z, anatomy.ankle[2] - 0.03, anatomy.ankle[2] + 0.03) * (not outfit.boots)
+    )
     over_shoe = y < anatomy.ankle[1] + rise - opening
     legs = ~sleeve & (y <= hem) & (y > leg_end(outfit, anatomy))
     shoe = over_shoe & ~legs
@@ -101,9 +108,13 @@ def paint_top(points: SurfacePoints, sleeve: Flags, outfit: Outfit, anatomy: Ana
         colours = mix(colours, colours * np.float32(0.62), seam)
         if outfit.fastening == "buttons":
             row = ((points.y - anatomy.chest[1]) / 0.075 + 0.5) % 1.0 - 0.5
-            colours = mix(colours, outfit.trim, smoothstep(np.hypot(points.side, 0.075 * row), 0.0095, 0.007) * front)
+            colours = mix(
+                colours, outfit.trim, smoothstep(np.hypot(points.side, 0.075 * row), 0.0095, 0.007) * front
+            )
         else:
-            colours = mix(colours, np.full(3, 205.0, np.float32), smoothstep(points.side, 0.003, 0.0015) * front)
+            colours = mix(
+                colours, np.full(3, 205.0, np.float32), smoothstep(points.side, 0.003, 0.0015) * front
+            )
     return colours * folds(points, outfit)[:, None]
 
 
@@ -112,12 +123,16 @@ def paint_legs(points: SurfacePoints, outfit: Outfit, anatomy: Anatomy) -> Float
     colours = np.broadcast_to(outfit.legs, (len(points), 3))
     crotch = anatomy.hip[1] - 0.10
     if outfit.jeans:
-        fade = bell((points.side - anatomy.knee[0]) / 0.05, (points.y - anatomy.knee[1] - 0.18) / 0.22) * (points.z > 0.03)
+        fade = bell((points.side - anatomy.knee[0]) / 0.05, (points.y - anatomy.knee[1] - 0.18) / 0.22) * (
+            points.z > 0.03
+        )
         colours = mix(colours, np.minimum(outfit.legs * np.float32(1.45), 255.0), 0.55 * fade)
         seam = smoothstep(np.abs(points.z - anatomy.knee[2]), 0.006, 0.004) * (points.side > anatomy.hip[0])
         colours = mix(colours, outfit.legs * np.float32(0.7), seam)
     if outfit.side_stripe:
-        stripe = smoothstep(np.abs(points.z - anatomy.hip[2] - 0.01), 0.017, 0.013) * (points.side > anatomy.knee[0])
+        stripe = smoothstep(np.abs(points.z - anatomy.hip[2] - 0.01), 0.017, 0.013) * (
+            points.side > anatomy.knee[0]
+        )
         colours = mix(colours, outfit.colours[1], stripe)
     fly = smoothstep(points.side, 0.0045, 0.003) * (points.y > crotch) * (points.z > anatomy.hip[2])
     pocket = bell((points.side - 0.11 - 0.5 * (points.y - anatomy.hip[1] + 0.02)) / 0.005) * (points.z > 0.06)
@@ -138,12 +153,16 @@ def paint_shoes(points: SurfacePoints, outfit: Outfit, anatomy: Anatomy) -> Floa
     colours = np.broadcast_to(outfit.shoes, (len(points), 3))
     on_top = (points.z > anatomy.ankle[2] + 0.045) & (points.y > anatomy.floor_y + SOLE + 0.012)
     lace = soft_wave(points.z / np.float32(0.026)) * on_top * (points.z < anatomy.ankle[2] + 0.12)
-    lace = lace * smoothstep(np.abs(points.side - anatomy.ankle[0] - 0.004), 0.026, 0.022) * (not outfit.boots)
+    lace = (
+        lace * smoothstep(np.abs(points.side - anatomy.ankle[0] - 0.004), 0.026, 0.022) * (not outfit.boots)
+    )
     colours = mix(colours, np.full(3, 232.0, np.float32), lace.astype(np.float32))
-    cap = smoothstep(points.z, anatomy.ankle[2] + 0.155, anatomy.ankle[2] + 0.160)
-    colours = mix(colours, outfit.shoes * np.float32(0.75), cap)
+    # A rubber cap takes in the toes; the sole runs on from it.
+    cap = smoothstep(points.z, anatomy.ankle[2] + 0.150, anatomy.ankle[2] + 0.155)
     sole = smoothstep(points.y, anatomy.floor_y + SOLE + 0.002, anatomy.floor_y + SOLE - 0.002)
-    return mix(colours, outfit.sole, sole)
+    if outfit.boots:
+        return mix(mix(colours, outfit.sole, sole), outfit.shoes * np.float32(0.8), cap)
+    return mix(colours, outfit.sole, np.maximum(cap, sole))
 
 
 def cloth_height(points: SurfacePoints, outfit: Outfit, anatomy: Anatomy) -> Floats:
@@ -163,5 +182,5 @@ def cloth_height(points: SurfacePoints, outfit: Outfit, anatomy: Anatomy) -> Flo
     height = np.where(worn.legs, legs, height)
     height = np.where(worn.top, top, height)
     height = np.where(worn.sleeve, arm, height)
-    height = np.where(worn.shoe, np.float32(0.011), height)
+    height = np.where(worn.shoe, np.float32(SHOE_WALL), height)
     return np.where(worn.sock, np.float32(0.003), height).astype(np.float32)

@@ -1,7 +1,9 @@
-"""The face: skin, eyes, brows, nose, lips and beard, painted on the T-pose; and the features that make faces differ.
+"""The face: skin, eyes, brows, nose, lips and beard, painted on the T-pose; and the features that make faces
+differ.
 
-Proportions follow the template through :mod:`iper_bench.data.synthetic.anatomy`: all numbers below are metres on a reference face
-(eyes 61 mm apart and 44 mm over the tip of the nose), measured from the middle between the eyes, forward from the tip of the nose.
+Proportions follow the template through :mod:`iper_bench.data.synthetic.anatomy`: all numbers below are
+metres on a reference face (eyes 61 mm apart and 44 mm over the tip of the nose), measured from the middle
+between the eyes, forward from the tip of the nose.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ FACE_DEPTH = -0.075  # behind the tip of the nose by more than this is no face
 
 @dataclass(frozen=True)
 class FacePlaces:
-    """Points in metres of the reference face: ``x`` signed, ``side`` = |x|, ``y`` over the eyes, ``z`` behind the nose (< 0)."""
+    """Points in metres of the reference face: ``x`` signed, ``side`` = |x|, ``y`` over the eyes, ``z``
+    behind the nose (< 0).
+    """
 
     x: Floats
     side: Floats
@@ -39,7 +43,9 @@ def face_places(points: SurfacePoints, anatomy: Anatomy) -> FacePlaces:
     across = np.float32(REFERENCE_EYE_X / anatomy.eye[0])
     along = np.float32(REFERENCE_EYE_TO_NOSE / (anatomy.eye[1] - anatomy.nose[1]))
     x = points.x * across
-    return FacePlaces(x, np.abs(x), (points.y - anatomy.eye[1]) * along, (points.z - anatomy.nose[2]) * across)
+    return FacePlaces(
+        x, np.abs(x), (points.y - anatomy.eye[1]) * along, (points.z - anatomy.nose[2]) * across
+    )
 
 
 def paint_face(colours: Floats, points: SurfacePoints, anatomy: Anatomy, actor: Actor) -> Floats:
@@ -63,7 +69,9 @@ def _shade(colours: Floats, face: FacePlaces, front: Floats, actor: Actor) -> Fl
     colours = mix(colours, skin * np.float32(0.72), 0.42 * hollow)
     flank = bell((face.side - 0.017) / 0.005, (face.y + 0.033) / 0.020) * smoothstep(face.z, -0.05, -0.04)
     colours = mix(colours, skin * np.float32(0.72), 0.5 * flank)
-    nostril = bell((face.side - 0.0095) / 0.0045, (face.y + 0.0488) / 0.0034) * smoothstep(face.z, -0.042, -0.034)
+    nostril = bell((face.side - 0.0095) / 0.0045, (face.y + 0.0488) / 0.0034) * smoothstep(
+        face.z, -0.042, -0.034
+    )
     colours = mix(colours, skin * np.float32(0.26), 0.9 * nostril)
     bridge = bell(face.side / 0.006, (face.y + 0.018) / 0.022) * smoothstep(face.z, -0.05, -0.03)
     colours = mix(colours, np.minimum(skin * np.float32(1.10), 255.0), 0.35 * bridge)
@@ -91,11 +99,11 @@ def _beard(colours: Floats, face: FacePlaces, front: Floats, actor: Actor) -> Fl
     else:
         # Rises from the moustache towards the ears along the jaw.
         top = -0.055 + 0.55 * np.clip(face.side - 0.028, 0.0, 0.05)
-        cover = smoothstep(face.y - top, 0.006, -0.016) * smoothstep(face.y, -0.124, -0.110)
+        cover = smoothstep(face.y - top, 0.006, -0.016) * smoothstep(face.y, -0.136, -0.104)
         cover = np.maximum(cover, np.clip(1.6 * upper, 0.0, 1.0))
     mouth = smoothstep(np.hypot(face.side / 0.027, (face.y - LIP_Y) / 0.0100), 0.85, 1.1)
     strength = 0.42 if actor.beard == "stubble" else 0.85
-    shade = smoothstep(face.z, -0.125, -0.09) if actor.beard != "moustache" else front
+    shade = smoothstep(face.z, -0.130, -0.075) if actor.beard != "moustache" else front
     tone = actor.hair * np.float32(0.88) + actor.skin * np.float32(0.12)
     return mix(colours, tone, np.float32(strength) * cover * mouth * shade)
 
@@ -129,7 +137,8 @@ def _eyeballs(colours: Floats, face: FacePlaces, eye: Flags, actor: Actor) -> Fl
     ball = mix(np.broadcast_to(WHITE, (len(x), 3)), actor.iris, smoothstep(radius, 0.0066, 0.0056))
     ball = mix(ball, actor.iris * np.float32(0.45), bell((radius - 0.0058) / 0.0006) * 0.7)
     ball = mix(ball, PUPIL, smoothstep(radius, 0.0032, 0.0025))
-    glint = bell((x - np.sign(x) * 0.0305 - 0.002) / 0.0012, (y - 0.0016) / 0.0012)
+    aside: Floats = np.asarray(x - 0.0305 * np.sign(x) - 0.002, np.float32)
+    glint = bell(aside / 0.0012, (y - 0.0016) / 0.0012)
     ball = mix(ball, GLINT, 0.9 * glint)
     ball = ball * (1.0 - 0.45 * smoothstep(y, 0.0022, 0.0080))[:, None]
     painted = colours.copy()
@@ -138,7 +147,9 @@ def _eyeballs(colours: Floats, face: FacePlaces, eye: Flags, actor: Actor) -> Fl
 
 
 def face_offsets(points: SurfacePoints, anatomy: Anatomy, actor: Actor) -> Floats:
-    """Displacement (n, 3) in metres of the template's vertices that gives the actor a face of his own, within 6 mm."""
+    """Displacement (n, 3) in metres of the template's vertices that gives the actor a face of his own,
+    within 6 mm.
+    """
     face = face_places(points, anatomy)
     front = smoothstep(face.z, -0.11, -0.05) * ~points.eye
     sign = np.sign(points.x)

@@ -1,7 +1,8 @@
 """How actors move: a turn in A-pose, then random action as smooth curves through key poses.
 
-Modelled on iPER and MotionSynthetic, where every actor turns around in A-pose and then moves freely (arXiv 2011.09055, section 5.1).
-Poses are SMPL axis-angle with the half turn about x in the root rotation, see :class:`iper_bench.data.clip.BodyTrack`.
+Modelled on iPER and MotionSynthetic, where every actor turns around in A-pose and then moves freely (arXiv
+2011.09055, section 5.1). Poses are SMPL axis-angle with the half turn about x in the root rotation, see
+:class:`iper_bench.data.clip.BodyTrack`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ SPINE, NECK, HEAD = (3, 6, 9), 12, 15
 
 
 def root_rotations(yaws: Floats) -> Floats:
-    """(T, 3) axis-angle roots of bodies turned by ``yaws`` (T,) radians about their own vertical axis; 0 faces the camera."""
-    # The product of the unit quaternions i (half turn about x) and cos(yaw/2) + j sin(yaw/2): a half turn about this axis.
+    """(T, 3) axis-angle roots of bodies turned by ``yaws`` (T,) radians about their own vertical axis; 0
+    faces the camera.
+    """
+    # The product of the unit quaternions i (half turn about x) and cos(yaw/2) + j sin(yaw/2): a half turn
+    # about this axis.
     half = 0.5 * np.asarray(yaws, np.float64)
     axes = np.stack([np.cos(half), np.zeros_like(half), np.sin(half)], axis=-1)
     return (np.pi * axes).astype(np.float32)
@@ -39,9 +43,11 @@ def a_pose(random: np.random.Generator) -> Floats:
 
 
 def turn(random: np.random.Generator, base: Floats, count: int) -> tuple[Floats, Floats]:
-    """One turn of 360 degrees: poses (T, 24, 3) that sway a little around ``base``, and yaws (T,) that start at the front."""
+    """One turn of 360 degrees: poses (T, 24, 3) that sway a little around ``base``, and yaws (T,) that start
+    at the front.
+    """
     share = np.arange(count) / count
-    yaws = 2.0 * np.pi * share
+    yaws = (2.0 * np.pi * share).astype(np.float32)
     poses = np.repeat(base[None], count, axis=0)
     step = random.uniform(0.04, 0.09)
     phase = random.uniform(0.0, 2.0 * np.pi)
@@ -60,7 +66,11 @@ def _key_pose(random: np.random.Generator) -> Floats:
         lift, forward = random.uniform(-1.30, 0.75), random.uniform(-1.2, 0.4)
         reach = 1.0 if lift > -0.85 else 0.3  # hanging arms do not cross the trunk
         pose[SHOULDER + side] = (random.normal(0.0, 0.2), sign * forward * reach, sign * lift)
-        pose[ELBOW + side] = (random.normal(0.0, 0.15), -sign * random.uniform(0.0, 1.6), sign * random.normal(0.0, 0.12))
+        pose[ELBOW + side] = (
+            random.normal(0.0, 0.15),
+            -sign * random.uniform(0.0, 1.6),
+            sign * random.normal(0.0, 0.12),
+        )
     _key_legs(random, pose)
     for joint, spread in ((SPINE[0], 0.08), (SPINE[1], 0.10), (SPINE[2], 0.07), (NECK, 0.10), (HEAD, 0.11)):
         pose[joint] = np.clip(random.normal(0.0, spread, 3), -2.0 * spread, 2.0 * spread)
@@ -93,7 +103,7 @@ def action(random: np.random.Generator, base: Floats, count: int) -> tuple[Float
     frames = np.arange(1, count + 1)
     smooth = CubicSpline(times, poses.reshape(keys, -1))(frames)
     smooth = np.clip(smooth, -JOINT_LIMIT, JOINT_LIMIT).astype(np.float32)
-    return smooth.reshape(count, JOINTS, 3), CubicSpline(times, yaws)(frames)
+    return smooth.reshape(count, JOINTS, 3), CubicSpline(times, yaws)(frames).astype(np.float32)
 
 
 def draw_motion(random: np.random.Generator, turn_frames: int, action_frames: int) -> Floats:

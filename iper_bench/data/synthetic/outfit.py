@@ -11,7 +11,8 @@ from iper_bench.data.synthetic.blending import Floats
 from iper_bench.data.synthetic.seeding import stream
 
 PATTERNS = (
-    "plain", "hstripe", "vstripe", "check", "plaid", "dots", "print", "colour_block", "logo", "glyph", "raglan",
+    "plain", "hstripe", "vstripe", "check", "plaid", "dots", "print", "colour_block", "logo", "glyph",
+    "raglan",
 )  # fmt: skip
 SLEEVES = (-0.02, 0.26, 0.34, 0.55, 0.93, 1.0)  # share of the way from shoulder (0) to wrist (1)
 LEGS = (0.36, 0.46, 0.62, 0.95, 0.97, 1.0)  # share of the way from hip (0) to ankle (1)
@@ -32,7 +33,8 @@ class Outfit:
     period: of stripes and cells, metres; ``stripes``: the same around the trunk, an integer.
     glyph: (5, 5) bool, a figure on the chest; ``logo``: number of the plain figure.
     sleeve, leg: where sleeves and legs end, see ``SLEEVES`` and ``LEGS``.
-    hem: of the top over the pelvis joint; ``collar``, ``neck``: shape and extra width of the neckline; ``fastening`` in front.
+    hem: of the top over the pelvis joint; ``collar``, ``neck``: shape and extra width of the neckline;
+        ``fastening`` in front.
     loose: of the top, ``leg_loose`` of the trousers, ``flare`` at their hem.
     legs, belt, shoes, sole, socks: colours; ``side_stripe``, ``belted``, ``boots``, ``jeans``: switches.
     """
@@ -97,7 +99,10 @@ def draw_outfit(seed: int, actor: int, name: str) -> Outfit:
     """Outfit ``name`` (for example ``"outfit0"``) of actor ``actor``."""
     random = stream(seed, "outfit", actor, name)
     jeans = bool(random.random() < 0.3)
-    denim = np.array(colorsys.hsv_to_rgb(0.6, random.uniform(0.3, 0.55), random.uniform(0.3, 0.62)), np.float32) * 255.0
+    denim = (
+        np.array(colorsys.hsv_to_rgb(0.6, random.uniform(0.3, 0.55), random.uniform(0.3, 0.62)), np.float32)
+        * 255.0
+    )
     legs = denim if jeans else _colour(random, 0.12, 0.8)
     return Outfit(
         key=(seed, actor, name),
@@ -119,7 +124,7 @@ def draw_outfit(seed: int, actor: int, name: str) -> Outfit:
         flare=float(random.choice([0.0, 0.006, 0.016])),
         legs=legs,
         belt=_colour(random, 0.1, 0.4),
-        shoes=_colour(random, 0.1, 0.95),
+        shoes=_colour(random, 0.08, 0.72),
         sole=np.full(3, random.uniform(90.0, 240.0), np.float32),
         socks=_colour(random, 0.2, 1.0),
         side_stripe=bool(random.random() < 0.2),

@@ -1,7 +1,8 @@
 """Patterns of a top: how much of the second colour every point of the cloth has.
 
-Cloth coordinates follow the garment: around the trunk or the sleeve, and along it, so that stripes meet at the seams as sewn ones
-do. All cells are 5 cm and more: about four pixels at 128 px, where they survive as pattern and not as noise.
+Cloth coordinates follow the garment: around the trunk or the sleeve, and along it, so that stripes meet at
+    the seams as sewn ones
+do. Periods are 5 cm and more: about four pixels at 128 px, where they survive as pattern and not as noise.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ CHEST_CELL = 0.034  # metres: side of one of the 5 x 5 cells of a chest figure
 
 @dataclass(frozen=True)
 class Cloth:
-    """Points of a top: T-pose points, ``sleeve`` (n,) on an arm, ``turn`` (n,) around in turns, ``along`` (n,) metres."""
+    """Points of a top: T-pose points, ``sleeve`` (n,) on an arm, ``turn`` (n,) around in turns, ``along``
+    (n,) metres.
+    """
 
     points: SurfacePoints
     sleeve: Flags
@@ -35,7 +38,9 @@ def lay_cloth(points: SurfacePoints, sleeve: Flags, anatomy: Anatomy) -> Cloth:
     about_trunk = np.arctan2(points.x, points.z - anatomy.chest[2] - 0.05)
     about_arm = np.arctan2(points.z - anatomy.elbow[2], points.y - anatomy.elbow[1])
     turn = np.where(sleeve, about_arm, about_trunk).astype(np.float32) / np.float32(2.0 * np.pi)
-    along = np.where(sleeve, anatomy.shoulder[1] - (points.side - anatomy.shoulder[0]), points.y).astype(np.float32)
+    along = np.where(sleeve, anatomy.shoulder[1] - (points.side - anatomy.shoulder[0]), points.y).astype(
+        np.float32
+    )
     return Cloth(points, sleeve, turn, along)
 
 
@@ -99,9 +104,13 @@ def _logo(cloth: Cloth, outfit: Outfit, anatomy: Anatomy) -> Floats:
         radius = np.abs(x) + np.abs(y)
         figure = smoothstep(radius, 1.08, 1.0) * smoothstep(radius, 0.36, 0.44)
     elif outfit.logo == 2:
-        figure = soft_wave(y * np.float32(1.25) + 0.25) * smoothstep(np.maximum(np.abs(x), np.abs(y)), 1.0, 0.95)
+        figure = soft_wave(y * np.float32(1.25) + 0.25) * smoothstep(
+            np.maximum(np.abs(x), np.abs(y)), 1.0, 0.95
+        )
     else:
-        figure = smoothstep(np.abs(y - 0.75 * np.abs(x) + 0.2) - 0.24, 0.04, -0.04) * smoothstep(np.abs(x), 1.0, 0.95)
+        figure = smoothstep(
+            np.abs(y - np.float32(0.75) * np.abs(x) + np.float32(0.2)) - np.float32(0.24), 0.04, -0.04
+        ) * smoothstep(np.abs(x), 1.0, 0.95)
     return figure * front
 
 

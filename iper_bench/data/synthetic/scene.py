@@ -1,4 +1,6 @@
-"""``Scene``: one clip before it is rendered: who, in what, doing what, where, under which light and camera."""
+"""``Scene``: one clip before it is rendered: who, in what, doing what, where, under which light and
+camera.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class Scene:
     lamp: Floats
 
     def render(self, first: int, last: int) -> tuple[Images, Images]:
-        """Frames and mattes ``first`` to ``last`` (not included), see :func:`iper_bench.data.synthetic.renderer.render`."""
+        """Frames and mattes ``first`` to ``last`` (not included), see
+        :func:`iper_bench.data.synthetic.renderer.render`.
+        """
         cams = torch.from_numpy(self.track.cams[first:last])
         return render(self.surface, self.appearance, self.vertices[first:last], cams, self.lamp, self.room)
 

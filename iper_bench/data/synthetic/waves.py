@@ -1,4 +1,6 @@
-"""Smooth random fields as sums of plane waves: band-limited, seamless, cheap, and the same at every image size."""
+"""Smooth random fields as sums of plane waves: band-limited, seamless, cheap, and the same at every image
+size.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,11 @@ class Waves:
     """
 
     def __init__(
-        self, random: np.random.Generator, frequency: float | tuple[float, ...], count: int = 5, dimensions: int = 3
+        self,
+        random: np.random.Generator,
+        frequency: float | tuple[float, ...],
+        count: int = 5,
+        dimensions: int = 3,
     ) -> None:
         directions = random.normal(size=(count, dimensions))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)

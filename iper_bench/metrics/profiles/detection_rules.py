@@ -74,12 +74,12 @@ def paper_similarities(
     reference_valid_only = source == "face" and setting == "self"
     count = min(len(predictions), len(references))
     values: list[float | None] = [None] * len(predictions)
-    if count:
-        ours = stack(predictions[:count])
-        theirs = stack(references[:count])
-        for index, value in enumerate(cosines_paper(ours, theirs)):
-            if references[index].detected or not reference_valid_only:
-                values[index] = float(value)
+    for index in range(count):
+        ours, theirs = predictions[index].feature, references[index].feature
+        if ours is None or theirs is None:
+            continue  # an empty crop, which stops the official evaluator
+        if references[index].detected or not reference_valid_only:
+            values[index] = float(cosines_paper(ours[None], theirs[None])[0])
     return {"CS": FrameValues(values, mean_of_batch_means(values[:count], empty=EMPTY_BATCH_VALUE))}
 
 
@@ -88,7 +88,10 @@ def paper_selection(
 ) -> tuple[Observations, Observations]:
     """All frames; for faces the frames whose reference has one, on both sides."""
     if source != "face":
-        return predictions, references
+        # only an empty crop, which stops the official evaluator, has no feature
+        return [o for o in predictions if o.feature is not None], [
+            o for o in references if o.feature is not None
+        ]
     count = min(len(predictions), len(references))
     valid = [index for index in range(count) if references[index].detected]
     return [predictions[index] for index in valid], [references[index] for index in valid]

@@ -40,7 +40,7 @@ PERCEPTUAL_TEXT = {
 }
 WHOLE_TEXT = {"crop": "whole frame", "resize": f"PIL bicubic to {WHOLE_SIDE}x{WHOLE_SIDE}, uint8"}
 BODY_TEXT = {
-    "box": "projected body given by the caller, enlarged by 1.05 about its centre, clipped, truncated",
+    "box": "projected body enlarged by 1.05 about its centre, as the caller gives it, clipped and truncated",
     "resize": "uint8 crop, PIL bilinear (antialiased) to 256x128",
 }
 FACE_TEXT = {
@@ -54,13 +54,13 @@ Frame = npt.NDArray[np.uint8]
 Box = npt.NDArray[np.floating]
 
 
-def _network(bench: Bench) -> Network:
-    return bench.once("efficientnet_lite0/embedding", lambda: efficientnet_lite0.embedding(bench.device))
+def _networks(bench: Bench) -> tuple[Network, Network]:
+    """The embedding and the perceptual taps of one network."""
+    return bench.once("efficientnet_lite0", lambda: efficientnet_lite0.load(bench.device))
 
 
 def _perceptual(bench: Bench) -> Perceptual:
-    network = bench.once("efficientnet_lite0/taps", lambda: efficientnet_lite0.taps(bench.device))
-    return Perceptual(network, plain_distance, PERCEPTUAL_TEXT)
+    return Perceptual(_networks(bench)[1], plain_distance, PERCEPTUAL_TEXT)
 
 
 def _whole(bench: Bench) -> Source:
@@ -68,19 +68,20 @@ def _whole(bench: Bench) -> Source:
         resized = cropping.resize_pil(frame, WHOLE_SIDE, WHOLE_SIDE, bicubic=True)
         return efficientnet_lite0.prepare(resized), True
 
-    return Source("whole", _network(bench), select, WHOLE_TEXT)
+    return Source("whole", _networks(bench)[0], select, WHOLE_TEXT)
 
 
 def _body(bench: Bench) -> Source:
     def select(frame: Frame, box: Box | None) -> tuple[torch.Tensor | None, bool]:
         if box is None or not cropping.usable(box):
             return None, False
-        part = cropping.crop(frame, cropping.enlarged_box(box, *frame.shape[:2]))
+        height, width = frame.shape[:2]
+        part = cropping.crop(frame, cropping.enlarged_box(box, height, width, factor=1.0))
         if part is None:
             return None, False
         return efficientnet_lite0.prepare(cropping.resize_pil(part, *cropping.BODY_SIZE)), True
 
-    return Source("body", _network(bench), select, BODY_TEXT)
+    return Source("body", _networks(bench)[0], select, BODY_TEXT)
 
 
 def _face(bench: Bench) -> Source:
@@ -95,7 +96,7 @@ def _face(bench: Bench) -> Source:
             return None, False
         return efficientnet_lite0.prepare(cropping.face_crop(region, faces.boxes[0], FACE_SIDE)), True
 
-    return Source("face", _network(bench), select, {**FACE_TEXT, "detector_weights": detector.label})
+    return Source("face", _networks(bench)[0], select, {**FACE_TEXT, "detector_weights": detector.label})
 
 
 PROFILE = Profile(

@@ -14,7 +14,7 @@ import torch
 
 from iper_bench.metrics import cropping
 from iper_bench.metrics.averages import mean_of_batch_means
-from iper_bench.metrics.backbones import inception, osnet
+from iper_bench.metrics.backbones import inception, osnet, yolov3_spp
 from iper_bench.metrics.bench import Bench
 from iper_bench.metrics.face_detector import MINIMUM_FACE
 from iper_bench.metrics.frechet import frechet_distance
@@ -32,7 +32,6 @@ from iper_bench.metrics.profiles.standard import (
     imagenet_input,
 )
 from iper_bench.metrics.source import Source
-from iper_bench.metrics.weights import Identity, MissingWeightsError
 
 IMAGE_SIZE = 512  # his_evaluators runners
 FRAME_TEXT = (
@@ -51,16 +50,6 @@ FACE_TEXT = {
     "resize": "uint8 crop, OpenCV area to 160x160, (x - 127.5) / 128; embedding before normalisation",
 }
 SCORE_TEXT: Definition = {"value": "softmax over the 2048 pooled features, one split (the evaluator's score)"}
-YOLO_IDENTITY = Identity(
-    name="yolov3_spp",
-    architecture="YOLOv3-SPP, COCO",
-    files=("yolov3-spp.weights",),
-    sha256=None,
-    preprocessing="RGB in [0, 1], 512x512",
-    licence="public domain (Darknet)",
-    source="pjreddie.com/darknet/yolo",
-)
-
 Frame = npt.NDArray[np.uint8]
 Box = npt.NDArray[np.floating]
 
@@ -91,12 +80,19 @@ def body_input(frame: Frame, box: cropping.Box | None) -> torch.Tensor | None:
 
 
 def _body(bench: Bench) -> Source:
-    bench.weights(osnet.PAPER_IDENTITY)
-    bench.weights(YOLO_IDENTITY)
-    raise MissingWeightsError(
-        "the evaluator's person detector (YOLOv3-SPP) is not part of this version; Body-* of profile"
-        " paper need it"
+    file = bench.weights(osnet.PAPER_IDENTITY)
+    detector_file = bench.weights(yolov3_spp.IDENTITY)
+    network = bench.once(
+        "osnet/paper",
+        lambda: osnet.load(file, osnet.PAPER_IDENTITY, imagenet_input, bench.device, instance_norm=True),
     )
+    detector = bench.once("yolov3_spp", lambda: yolov3_spp.PaperPersonDetector(detector_file, bench.device))
+
+    def select(frame: Frame, box: Box | None) -> tuple[torch.Tensor | None, bool]:
+        found = detector.largest(frame)
+        return body_input(frame, found), found is not None
+
+    return Source("body", network, select, {**BODY_TEXT, "detector_weights": detector.label})
 
 
 def _face(bench: Bench) -> Source:

@@ -1,0 +1,266 @@
+"""The main table: layout, marks, the rule of bold, and its three renderings."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from iper_bench.errors import UserError
+from iper_bench.report import paper
+from iper_bench.report.evidence import Evidence, Measurement, RunFacts, combine
+from iper_bench.report.reading import measurements_of, paper_directions
+from iper_bench.report.render import heading, print_table, to_markdown
+from iper_bench.report.table import LAYOUT, MISSING, build_table, digits_for, further_table, number, percent
+from iper_bench.report.table import settings_of as places_of
+from tests.report.made_up import rows_of
+
+
+def evidence_of(*rows: object, folder: str = "run") -> Evidence:
+    from pathlib import Path
+
+    facts = RunFacts(Path(folder), "p")
+    return combine([(facts, measurements_of([r for group in rows for r in group]))], paper_directions())  # type: ignore[attr-defined]
+
+
+def table_of(*rows: object, sn: int = 2, steps: int = 0):  # type: ignore[no-untyped-def]
+    evidence = evidence_of(*rows)
+    return build_table(evidence, evidence.benches()[0], sn=sn, steps=steps)
+
+
+def bold(table) -> dict[tuple[str, str], str]:  # type: ignore[no-untyped-def]
+    return {
+        (column.setting, column.metric): row.name
+        for row in table.rows
+        for column, cell in zip(table.columns, row.cells, strict=True)
+        if cell.best
+    }
+
+
+def test_columns_are_those_of_table_1_in_its_order() -> None:
+    table = table_of(rows_of("a"), rows_of("b", gain=1))
+    assert [(c.setting, c.metric) for c in table.columns] == [(s, m) for s, ms in LAYOUT for m in ms]
+    assert [c.arrow for c in table.columns] == list("↑↑↓↑↑") + list("↑↓↑↓↓")
+
+
+def test_paper_rows_stand_apart_and_as_printed() -> None:
+    table = table_of(rows_of("a"))
+    ours = {row.name for row in table.rows}
+    assert [row.name for row in table.quoted] == ["PG2", "SHUP", "DSC", "DIAF", "PATB", "LWB", "AttLWB"]
+    assert not ours & {row.name for row in table.quoted}
+    assert [cell.text for cell in table.quoted[-1].cells] == (
+        ["24.513", "0.856", "0.074", "0.911", "0.591", "0.564", "73.217", "0.869", "44.022", "30.503"]
+    )
+    assert "quoted from arXiv 2011.09055, Table 1" in table.quoted_title
+    assert "other data, other backbones: not comparable" in table.quoted_title
+
+
+def test_best_is_bold_only_when_proven() -> None:
+    clear = bold(table_of(rows_of("a"), rows_of("b", gain=1, noise=0.1)))
+    assert clear == {
+        **{("self", m): "b" for m in ("PSNR", "SSIM", "LPIPS", "Body-CS", "Face-CS")},
+        **{("cross", m): "b" for m in ("Face-CS", "Body-CS")},
+    }, "set metrics have no clips and are never bold"
+    assert bold(table_of(rows_of("a"), rows_of("b"))) == {}
+    assert bold(table_of(rows_of("a", clips=5), rows_of("b", clips=5, gain=1))) == {}
+    tied = bold(
+        table_of(
+            rows_of("a"), rows_of("b", gain=1, seed=2, noise=0.1), rows_of("c", gain=1, seed=3, noise=0.1)
+        )
+    )
+    assert not {"b", "c"} & {name for key, name in tied.items() if key == ("self", "PSNR")}
+
+
+def test_overlapping_intervals_do_not_hide_a_paired_difference() -> None:
+    """Both methods share the clips' difficulty: the intervals overlap, the paired difference does not
+    reach 0.
+    """
+    evidence = evidence_of(rows_of("a"), rows_of("b", gain=0.2))
+    a, b = (m for m in evidence.measurements if (m.setting, m.metric) == ("self", "PSNR"))
+    assert a.high is not None
+    assert b.low is not None
+    assert a.high > b.low
+    assert bold(build_table(evidence, evidence.benches()[0], sn=2, steps=0))[("self", "PSNR")] == "b"
+
+
+def test_unknown_direction_has_no_arrow_and_no_best() -> None:
+    evidence = evidence_of(rows_of("a"), rows_of("b", gain=1))
+    evidence = dataclasses.replace(evidence, higher_is_better={})
+    table = build_table(evidence, evidence.benches()[0], sn=2, steps=0)
+    assert {c.arrow for c in table.columns} == {""}
+    assert bold(table) == {}
+
+
+def test_untrained_methods_stand_in_every_table() -> None:
+    rows = [rows_of("attlwb", steps=0), rows_of("attlwb", steps=100), rows_of("warp", steps=0)]
+    assert [row.name for row in table_of(*rows, steps=100).rows] == ["attlwb", "warp (T\u00a0=\u00a00)"]
+    assert [row.name for row in table_of(*rows, steps=0).rows] == ["attlwb", "warp"]
+    evidence = evidence_of(*rows)
+    assert [(sn, steps) for _, sn, steps in places_of(evidence)] == [(2, 0), (2, 100)]
+
+
+def test_offline_is_marked_everywhere() -> None:
+    table = table_of(rows_of("a"))
+    assert all("‡" in heading(column) for column in table.columns)
+    assert "not comparable with the paper" in table.title
+    text = to_markdown(table)
+    assert text.count("‡") >= len(table.columns) + 1
+    standard = table_of(rows_of("a", profile="standard"))
+    assert "‡" not in to_markdown(standard)
+    assert "with the paper" not in to_markdown(standard)
+
+
+def test_every_column_has_its_definition_and_network() -> None:
+    table = table_of(rows_of("a"))
+    for column in table.columns:
+        note = next(n for n in table.notes if n.startswith(f"({column.note}) {column.metric} "))
+        assert "definition offline" in note
+        assert "feature network" in note
+    assert any("FID" in n and "inception 7f21" in n for n in table.notes)
+
+
+def test_missing_values_are_not_zero_and_have_a_reason() -> None:
+    lost = {("Face-CS", f"actor{i // 2}/outfit{i % 2}"): "no face found" for i in range(8)}
+    table = table_of(rows_of("a", missing=lost), rows_of("b"))
+    cell = table.part("self").rows[0].cells[-1]
+    assert (cell.text, cell.interval, cell.coverage) == (MISSING, "", "0 %")
+    assert cell.reason is not None
+    assert "no face found" in cell.reason
+    assert "no face found" in to_markdown(table)
+    part = table_of(rows_of("a", missing={("Face-CS", "actor0/outfit0"): "no face found"}))
+    cell = part.part("self").rows[0].cells[-1]
+    assert cell.coverage == "88 %"
+    assert cell.reason == "1 of 8 trials without a value: no face found"
+
+
+def test_metrics_beyond_the_paper_have_a_table_of_their_own() -> None:
+    rows = rows_of("a")
+    extra = [dataclasses.replace(r, metric="KID", definition="k") for r in rows if r.metric == "FID"]
+    evidence = evidence_of(rows, extra)
+    bench = evidence.benches()[0]
+    further = further_table(evidence, bench, sn=2, steps=0)
+    assert further is not None
+    assert [(c.setting, c.metric) for c in further.columns] == [("cross", "KID")]
+    assert further.quoted == ()
+    assert further_table(evidence_of(rows), bench, sn=2, steps=0) is None
+    assert "KID" not in {c.metric for c in build_table(evidence, bench, sn=2, steps=0).columns}
+
+
+def test_a_run_without_the_papers_metrics_has_a_main_table() -> None:
+    rows = [dataclasses.replace(r, metric="KID") for r in rows_of("a") if r.metric == "FID"]
+    table = table_of(rows)
+    assert [c.metric for c in table.columns] == ["KID"]
+    evidence = evidence_of(rows)
+    assert further_table(evidence, evidence.benches()[0], sn=2, steps=0) is None
+
+
+def test_terminal_fits_80_columns_and_holds_every_number() -> None:
+    table = table_of(rows_of("attlwb", gain=1), rows_of("copy-source", gain=-2))
+    stream = io.StringIO()
+    print_table(table, Console(file=stream, width=80))
+    text = stream.getvalue()
+    assert max(len(line) for line in text.splitlines()) <= 80
+    for row in (*table.rows, *table.quoted):
+        assert row.name in text
+        assert all(cell.text in text for cell in row.cells)
+
+
+def test_nothing_measured_names_what_there_is() -> None:
+    with pytest.raises(UserError, match="sn=2 T=0"):
+        table_of(rows_of("a"), sn=8)
+
+
+@given(st.floats(-1e6, 1e6, allow_nan=False), st.integers(1, 3))
+def test_numbers_read_back(value: float, digits: int) -> None:
+    text = number(value, digits)
+    assert abs(float(text.replace("−", "-")) - value) <= 0.5 * 10**-digits * (1 + 1e-9)
+    assert not text.startswith("−0." + "0" * digits) or float(text.replace("−", "-")) != 0
+
+
+def test_digits_follow_the_largest_value() -> None:
+    assert [digits_for(values) for values in ([0.1], [24.5, 0.2], [430.0, 1.0], [])] == [3, 2, 1, 3]
+
+
+def test_percent_never_rounds_to_the_ends() -> None:
+    assert [percent(x) for x in (1.0, 0.9999, 0.875, 0.0001, 0.0)] == [
+        "100 %",
+        ">99 %",
+        "88 %",
+        "<1 %",
+        "0 %",
+    ]
+
+
+def test_two_runs_that_contradict_each_other_are_refused() -> None:
+    from pathlib import Path
+
+    def part(folder: str, *groups: object, **facts: object) -> tuple[RunFacts, list[Measurement]]:
+        rows = [r for group in groups for r in group]  # type: ignore[attr-defined]
+        return RunFacts(Path(folder), "p", **facts), measurements_of(rows)  # type: ignore[arg-type]
+
+    same = [part("one", rows_of("a")), part("two", rows_of("a"), rows_of("b"))]
+    assert len(combine(same, {}).measurements) == 20
+    with pytest.raises(UserError, match=r"one and two: two different values for a \w+ sn=2 T=0"):
+        combine([part("one", rows_of("a")), part("two", rows_of("a", gain=1))], {})
+    with pytest.raises(UserError, match=r"two definitions of .* one definition"):
+        combine([part("one", rows_of("a")), part("two", rows_of("b", definition="other"))], {})
+    with pytest.raises(UserError, match="dataset 'synthetic' is not the same in both runs"):
+        combine(
+            [
+                part("one", rows_of("a"), fingerprints={"synthetic": "1"}),
+                part("two", rows_of("b"), fingerprints={"synthetic": "2"}),
+            ],
+            {},
+        )
+
+
+def test_order_of_runs_and_rows_changes_nothing() -> None:
+    rows = [*rows_of("a"), *rows_of("b", gain=1)]
+    assert evidence_of(rows) == evidence_of(list(reversed(rows)))
+
+
+class TestPaper:
+    """The quoted numbers."""
+
+    def test_every_file_reads(self) -> None:
+        counts = {
+            name: len(paper.quotes(name))
+            for name in ("table1", "table2", "table3", "table4", "table5", "table6")
+        }
+        assert counts == {"table1": 70, "table2": 60, "table3": 10, "table4": 24, "table5": 12, "table6": 20}
+        assert [len(paper.quotes(f"fig{n}")) for n in (14, 15, 16)] == [20, 7, 16]
+
+    def test_directions_agree_between_tables(self) -> None:
+        directions = paper_directions()
+        assert {name for name, up in directions.items() if not up} == {"LPIPS", "Face-FD", "Body-FD", "FID"}
+
+    def test_figure_14_says_how_sure_it_is(self) -> None:
+        quotes = paper.quotes("fig14")
+        assert {q.certainty for q in quotes} == {"row_certain", "row_likely", "likely", "likely_pair"}
+        assert sorted({int(q.extra["sn"]) for q in quotes}) == [1, 2, 4, 8]
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("table,dataset\n1,x\n", "column setting is missing"),
+            (
+                "table,dataset,setting,method,metric,direction,value\n1,d,s,m,PSNR,up,1\n",
+                "t line 2: direction 'up'",
+            ),
+            (
+                "table,dataset,setting,method,metric,direction,value\n1,d,s,m,PSNR,higher,x\n",
+                "t line 2: value 'x'",
+            ),
+        ],
+    )
+    def test_damaged_files_are_one_line(self, text: str, message: str) -> None:
+        with pytest.raises(UserError, match=message):
+            paper.parse(text, "t")
+
+    def test_unknown_table(self) -> None:
+        with pytest.raises(UserError, match="no such table"):
+            paper.quotes("table9")
