@@ -20,35 +20,22 @@ REGRESSION = 1
 
 def commands(*, train: bool, limit: int | None) -> list[list[str]]:
     """The command lines in order. ``limit`` takes fewer clips, into folders of their own."""
-    setting = ["--dataset", "synthetic", "--protocol", "synthetic-demo"]
     run, sweep, report = RUN, SWEEP, REPORT
+    setting = "--dataset synthetic --protocol synthetic-demo"
     if limit is not None:
-        setting += ["--limit", str(limit)]
+        setting += f" --limit {limit}"
         run, sweep, report = (Path(f"{folder}-{limit}") for folder in (RUN, SWEEP, REPORT))
-    lines = [["data", "make-synthetic"]]
-    if train:
-        lines.append(
-            [
-                "train",
-                "--method",
-                "attlwb",
-                "--dataset",
-                "synthetic",
-                "--preset",
-                "tiny",
-                "--out",
-                "runs/demo-train",
-            ]
-        )
-    lines += [
-        ["run", "--method", "attlwb,warp,copy-source", *setting, "--out", str(run)],
-        ["sweep", "--method", "attlwb", *setting, "--sn", "1,2", "--steps", "0,10,50", "--out", str(sweep)],
+    training = ["train --method attlwb --dataset synthetic --preset tiny --out runs/demo-train"]
+    lines = [
+        "data make-synthetic",
+        *(training if train else []),
+        f"run --method attlwb,warp,copy-source {setting} --out {run}",
+        # The plot of the sweep is about self-imitation, as the paper's Figure 14 is.
+        f"sweep --method attlwb {setting} --settings self --sn 1,2 --steps 0,10,50 --out {sweep}",
+        f"gate {run} --baseline {BASELINE}",
+        f"report {run} {sweep} --out {report}",
     ]
-    lines += [
-        ["gate", str(run), "--baseline", str(BASELINE)],
-        ["report", str(run), str(sweep), "--out", str(report)],
-    ]
-    return lines
+    return [shlex.split(line) for line in lines]
 
 
 def execute(arguments: list[str]) -> tuple[int, float]:
