@@ -32,7 +32,8 @@ def commands(*, train: bool, limit: int | None) -> list[list[str]]:
         f"run --method attlwb,warp,copy-source {setting} --out {run}",
         # The plot of the sweep is about self-imitation, as the paper's Figure 14 is.
         f"sweep --method attlwb {setting} --settings self --sn 1,2 --steps 0,10,50 --out {sweep}",
-        f"gate {run} --baseline {BASELINE}",
+        # The baseline holds every clip of the protocol; a limited run cannot be held against it.
+        *([f"gate {run} --baseline {BASELINE}"] if limit is None else []),
         f"report {run} {sweep} --out {report}",
     ]
     return [shlex.split(line) for line in lines]
