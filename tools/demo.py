@@ -13,23 +13,25 @@ import sys
 import time
 from pathlib import Path
 
-RUN, SWEEP, REPORT = Path("runs/demo"), Path("runs/demo-sweep"), Path("runs/demo-report")
-BASELINE = Path("results/tracked/demo.json")
+RUN, SWEEP, REPORT, TRAINED = "runs/demo", "runs/demo-sweep", "runs/demo-report", "runs/demo-train"
+BASELINE = "results/tracked/demo.json"
 REGRESSION = 1
 
 
 def commands(*, train: bool, limit: int | None) -> list[list[str]]:
     """The command lines in order. ``limit`` takes fewer clips, into folders of their own."""
-    run, sweep, report = RUN, SWEEP, REPORT
     setting = "--dataset synthetic --protocol synthetic-demo"
+    methods, ending = "attlwb,warp,copy-source", ""
+    if train:
+        methods, ending = f"{methods},scratch=attlwb@{TRAINED}/weights.safetensors", "-trained"
     if limit is not None:
-        setting += f" --limit {limit}"
-        run, sweep, report = (Path(f"{folder}-{limit}") for folder in (RUN, SWEEP, REPORT))
-    training = ["train --method attlwb --dataset synthetic --preset tiny --out runs/demo-train"]
+        setting, ending = f"{setting} --limit {limit}", f"{ending}-{limit}"
+    run, sweep, report = f"{RUN}{ending}", f"{SWEEP}{ending}", f"{REPORT}{ending}"
+    training = f"train --method attlwb --dataset synthetic --preset tiny --out {TRAINED}"
     lines = [
-        "data make-synthetic",
-        *(training if train else []),
-        f"run --method attlwb,warp,copy-source {setting} --out {run}",
+        f"data make-synthetic --split {'train,test' if train else 'test'}",
+        *([training] if train else []),
+        f"run --method {methods} {setting} --out {run}",
         # The plot of the sweep is about self-imitation, as the paper's Figure 14 is.
         f"sweep --method attlwb {setting} --settings self --sn 1,2 --steps 0,10,50 --out {sweep}",
         # The baseline holds every clip of the protocol; a limited run cannot be held against it.

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from iper_bench.cli.listing import print_columns
-from iper_bench.cli.options import DATA_ROOT, PATH, SIZE, add_options
+from iper_bench.cli.options import DATA_ROOT, PATH, SIZE, add_options, split_names
 from iper_bench.data.synthetic.config import SyntheticConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -54,14 +54,24 @@ def _synthetic_options(command: Command) -> Command:
 
 @data.command("make-synthetic")
 @click.option(
-    "--out", type=PATH, metavar="FOLDER", help="where to  [default: IPER_BENCH_DATA, else the cache folder]"
+    "--out",
+    type=PATH,
+    metavar="FOLDER",
+    help="where to render to  [default: IPER_BENCH_DATA, else the cache folder]",
+)
+@click.option(
+    "--split",
+    "splits",
+    callback=split_names,
+    metavar="NAME,...",
+    help="these splits only; other clips are rendered when they are first read  [default: all]",
 )
 @_synthetic_options
-def make(out: Path | None, **settings: Any) -> None:
+def make(out: Path | None, splits: tuple[str, ...], **settings: Any) -> None:
     """Render the embedded dataset; what is there already is kept."""
     from iper_bench.data.synthetic.make import make_synthetic
 
-    click.echo(make_synthetic(out, SyntheticConfig(**settings)))
+    click.echo(make_synthetic(out, SyntheticConfig(**settings), splits=splits))
 
 
 @data.command("info")

@@ -14,8 +14,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 
 
-def split_names(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    """``"a,b"`` -> ``("a", "b")``. Whether the names exist is for the registries to say."""
+def split_names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """``"a,b"`` -> ``("a", "b")``, nothing typed -> ``()``. Whether the names exist is for the registries to
+    say.
+    """
+    if value is None:
+        return ()
     names = tuple(part.strip() for part in value.split(","))
     if not all(names):
         raise click.BadParameter(

@@ -27,8 +27,9 @@ _WHAT = (
         "methods",
         callback=split_names,
         required=True,
-        metavar="NAME,...",
-        help="methods (iper-bench method list)",
+        metavar="[LABEL=]NAME[@WEIGHTS],...",
+        help="methods (iper-bench method list); WEIGHTS: a file written by iper-bench train; LABEL: the name "
+        "in tables",
     ),
     click.option(
         "--out", type=PATH, required=True, metavar="FOLDER", help="run folder; an unfinished one is resumed"

@@ -82,7 +82,8 @@ class Method(Protocol):
         """
 
 
-MethodFactory = Callable[[], Method]
+#: Called without arguments, or with ``weights=Path`` where the factory has such a parameter.
+MethodFactory = Callable[..., Method]
 METHODS: Registry[MethodFactory] = Registry("method", group="iper_bench.methods")
 METHODS.add("attlwb", "iper_bench.methods.attlwb:create")
 METHODS.add("warp", "iper_bench.methods.warp:create")

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from iper_bench.data.dataset import DATASETS, Dataset
-from iper_bench.errors import UserError
-from iper_bench.methods.method import METHODS, Method
+from iper_bench.methods.method import Method
 from iper_bench.progress import track
 from iper_bench.protocol.load import load_protocol
 from iper_bench.protocol.schema import Protocol
 from iper_bench.run.conclude import conclude
 from iper_bench.run.environment import environment, joined, provenance
 from iper_bench.run.execute import Executor
+from iper_bench.run.method_choice import parse_choices
 from iper_bench.run.plan import Grid, Plan, make_plan
 from iper_bench.run.request import RunReport, RunRequest
 from iper_bench.run.scoring import Scorer, SuiteScorer
@@ -34,11 +34,9 @@ def run_benchmark(request: RunRequest) -> RunReport:
     permission, a full disk (what is finished is kept). KeyboardInterrupt passes through; the folder can be
     resumed.
     """
-    for registry, names in ((DATASETS, [request.dataset]), (METHODS, request.methods)):
-        for name in names:
-            registry.get_entry(name)  # all names are checked before anything heavy is imported
+    choices = parse_choices(request.methods)  # all names are checked before anything heavy is imported
     protocol, dataset = open_data(request)
-    methods = _methods(request.methods)
+    methods = {choice.label: choice.open() for choice in choices}
     scorer = SuiteScorer(request.profiles, weights_dir=request.weights_dir, device=request.device)
     return evaluate(request, protocol, dataset, methods, scorer)
 
@@ -116,16 +114,6 @@ def open_data(request: RunRequest) -> tuple[Protocol, Dataset]:
     protocol = load_protocol(request.protocol or f"{request.dataset}-imitation")
     size = request.size if request.size is not None else protocol.image_size
     return protocol, DATASETS.get(request.dataset)(root=request.data_root, size=size)
-
-
-def _methods(names: list[str]) -> dict[str, Method]:
-    if not names:
-        raise UserError("no method", where="--method", expected=f"some of {', '.join(METHODS.names())}")
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"method '{name}' is named twice", where="--method", expected="each once")
-    factories = {name: METHODS.get(name) for name in names}
-    return {name: factory() for name, factory in factories.items()}
 
 
 def _recorded(folder: RunFolder, units: set[str]) -> list[Failure]:

@@ -118,7 +118,7 @@ def make_plan(
 
     Parameters
     ----------
-    methods: by registry name; those that do not train are planned at T = 0 only.
+    methods: by label; those that do not train are planned at T = 0 only.
     definitions: profile -> plain description of its metrics, which enters the plan's hash.
 
     Raises

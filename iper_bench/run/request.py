@@ -25,7 +25,7 @@ class RunRequest:
 
     Attributes
     ----------
-    methods: registry names, in the order given; duplicates are refused.
+    methods: ``[LABEL=]METHOD[@WEIGHTS]`` each (see ``run.method_choice``); a label used twice is refused.
     dataset: registry name, for example ``"synthetic"``.
     out: the run folder; made when absent, resumed when it holds the same plan.
     protocol: name or path of a YAML; ``None`` means ``"<dataset>-imitation"``.

@@ -11,6 +11,7 @@ from iper_bench.errors import UserError
 from iper_bench.methods.method import Method, Sources, Subject
 from iper_bench.protocol.schema import Protocol
 from iper_bench.run.benchmark import evaluate, open_data, plan_of
+from iper_bench.run.method_choice import MethodChoice
 from iper_bench.run.request import RunReport, RunRequest
 from iper_bench.run.scoring import Scorer, SuiteScorer
 from iper_bench.store.plan_file import difference
@@ -79,9 +80,10 @@ class RecordedMethod:
 
 def _recorded_methods(folder: RunFolder, request: RunRequest) -> dict[str, Method]:
     recorded = {str(item["name"]): item for item in folder.plan["methods"]}
-    if set(request.methods) != set(recorded):
+    asked = {MethodChoice.parse(text).label for text in request.methods}
+    if asked != set(recorded):
         raise UserError(
-            f"methods differ in {', '.join(sorted(set(request.methods) ^ set(recorded)))}",
+            f"methods differ in {', '.join(sorted(asked ^ set(recorded)))}",
             where=str(request.out),
             expected=f"--method {','.join(sorted(recorded))}",
         )

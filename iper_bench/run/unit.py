@@ -52,7 +52,7 @@ class Unit:
 
     Attributes
     ----------
-    method: registry name. identity: content hash of what changes the method's output.
+    method: label in the run. identity: content hash of what changes the method's output.
     trial: what is imitated.
     sn: number of sources. steps: personalisation steps T. seed: of personalisation.
     fingerprint: of the dataset. image_size: side of the frames in pixels.

@@ -249,6 +249,21 @@ def test_damaged_files_are_done_again(go: Any, tmp_path: Path) -> None:
     assert go(ToyMethod()).aggregates.read_bytes() == before
 
 
+def test_two_labels_of_one_method(tmp_path: Path) -> None:
+    """Labels keep apart what is called the same; equal methods give equal numbers under both."""
+    request = toy_request(tmp_path / "run", methods=["old=toy@a.st", "new=toy@b.st"], sn=(1,))
+    methods = {"old": ToyMethod(), "new": ToyMethod()}
+    protocol = toy_protocol(tmp_path)
+    evaluate(request, protocol, ToyDataset(), methods, ToyScorer())
+    rows = read_rows(tmp_path / "run")
+    found = {
+        label: [(row.trial, row.steps, row.metric, row.value) for row in rows if row.method == label]
+        for label in methods
+    }
+    assert found["old"] == found["new"] != []
+    assert score_with(request, protocol, ToyDataset(), ToyScorer(version=2)).done == UNITS
+
+
 def test_scoring_again_runs_no_method(go: Any, tmp_path: Path) -> None:
     go(ToyMethod())
     request = toy_request(tmp_path / "run")

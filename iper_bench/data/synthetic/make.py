@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from iper_bench.atomic import write_json, write_text
@@ -27,14 +28,16 @@ from iper_bench.errors import UserError
 from iper_bench.progress import track
 
 
-def make_synthetic(out: Path | None, config: SyntheticConfig) -> Path:
-    """Render every clip of ``config``; what is there and whole is kept.
+def make_synthetic(out: Path | None, config: SyntheticConfig, *, splits: Sequence[str] = ()) -> Path:
+    """Render the clips of ``config``; what is there and whole is kept.
 
     Parameters
     ----------
     out: folder for PNG files, see :mod:`iper_bench.data.synthetic.folder`. ``None`` takes
         ``$IPER_BENCH_DATA/synthetic``; without that variable the cache is filled instead, from which
         ``open_synthetic()`` reads the default configuration.
+    splits: render the clips of these splits only; empty means all. The cache renders the others when they are
+        first read; a folder made with ``out`` lacks them until the command is repeated without this option.
 
     Returns
     -------
@@ -42,30 +45,37 @@ def make_synthetic(out: Path | None, config: SyntheticConfig) -> Path:
 
     Raises
     ------
-    UserError when the folder cannot be written, or holds another dataset.
+    UserError when the folder cannot be written or holds another dataset, or a split is unknown.
     """
     dataset = SyntheticDataset(config)
+    parts = _chosen(dataset, splits)
     if out is None and os.environ.get(DATA_VARIABLE):
         out = Path(os.environ[DATA_VARIABLE]).expanduser() / NAME
     if out is None:
-        return _fill_cache(dataset)
+        return _fill_cache(dataset, parts)
     _claim(out, dataset)
     for split in dataset.splits():
         write_text(
             out / "splits" / f"{split}.txt", "".join(f"{name}\n" for name in dataset.clip_names(split))
         )
-    for part in track(dataset.parts(), f"rendering {NAME} {config.size} px"):
+    for part in track(parts, f"rendering {NAME} {config.size} px"):
         if not _finished(out, part):
             _write_clip(out, dataset, part)
     return out
 
 
-def _fill_cache(dataset: SyntheticDataset) -> Path:
+def _chosen(dataset: SyntheticDataset, splits: Sequence[str]) -> list[Part]:
+    if not splits:
+        return dataset.parts()
+    return sorted({part for split in splits for part in dataset.parts(split)})
+
+
+def _fill_cache(dataset: SyntheticDataset, parts: Sequence[Part]) -> Path:
     folder = cache_folder() / dataset.fingerprint
     # A first write decides whether there is a cache at all: here, unlike in reading, a refusal ends the
     # command.
     write_json(folder / MANIFEST, manifest_of(dataset.config, dataset.fingerprint))
-    for part in track(dataset.parts(), f"rendering {NAME} {dataset.config.size} px"):
+    for part in track(parts, f"rendering {NAME} {dataset.config.size} px"):
         for number in range(dataset.film.block_count(part)):
             dataset.film.block(part, number)
     return folder

@@ -160,3 +160,18 @@ def test_folder_that_cannot_be_written(tmp_path: Path, home: Path) -> None:
     blocker.write_text("")
     with pytest.raises(UserError, match="cannot write"):
         make_synthetic(blocker / "made", TINY)
+
+
+def test_chosen_splits_only(tmp_path: Path) -> None:
+    out = make_synthetic(tmp_path / "made", TINY, splits=["test_actor"])
+    made = {path.parent.relative_to(out / "clips").as_posix() for path in out.rglob("clip.json")}
+    assert made == set(SyntheticDataset(TINY).clip_names("test_actor"))
+    make_synthetic(out, TINY)
+    again = {path.parent.relative_to(out / "clips").as_posix() for path in out.rglob("clip.json")}
+    assert again == set(SyntheticDataset(TINY).clip_names())
+
+
+def test_unknown_split_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"unknown split 'tets'.*test"):
+        make_synthetic(tmp_path / "made", TINY, splits=["tets"])
+    assert not (tmp_path / "made").exists()
