@@ -49,7 +49,7 @@ class Correspondence:
 
 
 def correspond(
-    vertices: Tensor, cams: Tensor, faces: Tensor, size: int, *, cull: bool = True, backend: str = "torch"
+    vertices: Tensor, cams: Tensor, faces: Tensor, size: int, *, cull: bool = True, backend: str | None = None
 ) -> Correspondence:
     """Project bodies (N, V, 3) through cameras (N, 3) and rasterise them; the rest as in
     :func:`rasterise`."""

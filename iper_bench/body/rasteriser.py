@@ -21,6 +21,7 @@ Every float64 operation above stands alone, so fused multiply-add cannot change 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from typing import NamedTuple, overload
 
@@ -30,6 +31,7 @@ from torch import Tensor
 from iper_bench.errors import UserError, unknown_name
 
 BACKENDS = ("torch", "warp")
+BACKEND_VARIABLE = "IPER_BENCH_RASTERISER"
 EYE_DISTANCE = 1.0 / math.tan(math.radians(30.0)) + 1.0  # 2.7320508, eye of the released renderer
 NEAR, FAR = 0.1, 100.0  # metres from the eye; defaults of the Neural Mesh Renderer
 SUBPIXEL_BITS = 16
@@ -73,7 +75,7 @@ class Spans(NamedTuple):
 
 @torch.no_grad()
 def rasterise(
-    projected: Tensor, faces: Tensor, size: int, *, cull: bool = True, backend: str = "torch"
+    projected: Tensor, faces: Tensor, size: int, *, cull: bool = True, backend: str | None = None
 ) -> tuple[Tensor, Tensor]:
     """Face index and barycentric weights of every pixel.
 
@@ -83,7 +85,8 @@ def rasterise(
     faces: (F, 3) int64, on the same device.
     size: side S of the square raster, in pixels.
     cull: drop faces that turn clockwise in the y-up image (back faces).
-    backend: ``torch`` or ``warp`` (needs warp-lang, extra ``fast``); both give identical results.
+    backend: ``torch`` or ``warp`` (needs warp-lang, extra ``fast``); both give identical results. ``None``
+        takes the one that :func:`chosen_backend` names.
 
     Returns
     -------
@@ -96,6 +99,7 @@ def rasterise(
     than 2^24 faces.
     UserError for an unknown backend, or when Warp is asked for and not installed.
     """
+    backend = chosen_backend() if backend is None else backend
     if backend not in BACKENDS:
         raise unknown_name("rasteriser backend", backend, BACKENDS)
     if faces.shape[0] > 1 << FACE_BITS:
@@ -108,6 +112,17 @@ def rasterise(
         spans = _spans(snapped, faces, size, cull=cull)
         keys = _nearest_keys(spans, len(projected) * size * size)
     return _resolve(keys, snapped, faces, size)
+
+
+def chosen_backend() -> str:
+    """What the environment variable IPER_BENCH_RASTERISER says, else ``torch``, which is always there.
+
+    Raises UserError for a name that is not a backend.
+    """
+    name = os.environ.get(BACKEND_VARIABLE) or BACKENDS[0]
+    if name not in BACKENDS:
+        raise unknown_name("rasteriser", name, BACKENDS, where=f"environment variable {BACKEND_VARIABLE}")
+    return name
 
 
 def _warp_keys() -> Callable[..., Tensor]:

@@ -5,6 +5,7 @@ Importing this module imports neither torch nor numpy, so that ``--help`` answer
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -37,7 +38,13 @@ VERBS = {
     metavar="N",
     help="CPU threads; 1 is best on a busy machine  [default: OMP_NUM_THREADS, else the cores, at most 4]",
 )
-def program(threads: int | None) -> None:
+@click.option(
+    "--rasteriser",
+    type=click.Choice(["torch", "warp"]),
+    help="how bodies are drawn; warp is faster, needs the extra 'fast' and gives the same pixels  "
+    "[default: IPER_BENCH_RASTERISER, else torch]",
+)
+def program(threads: int | None, rasteriser: str | None) -> None:
     """Evaluate human image synthesis: motion imitation, appearance transfer, novel view synthesis.
 
     A first look, with the dataset and the weights that come with the package:
@@ -48,6 +55,9 @@ def program(threads: int | None) -> None:
       iper-bench report runs/first --out runs/first-report
     """
     set_threads(threads)
+    if rasteriser is not None:
+        # Named here and not imported: help and mistakes load nothing heavy. tests/cli keeps the two in step.
+        os.environ["IPER_BENCH_RASTERISER"] = rasteriser
 
 
 def invoke(arguments: Sequence[str]) -> int:

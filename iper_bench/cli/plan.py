@@ -32,7 +32,10 @@ _WHAT = (
         "in tables",
     ),
     click.option(
-        "--out", type=PATH, required=True, metavar="FOLDER", help="run folder; an unfinished one is resumed"
+        "--out",
+        type=PATH,
+        metavar="FOLDER",
+        help="run folder; an unfinished one is resumed  [default: runs/<protocol>-<hash of the plan>]",
     ),
     DATASET,
     DATA_ROOT,

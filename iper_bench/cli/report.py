@@ -10,10 +10,17 @@ from iper_bench.cli.options import PATH
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
-@click.option("--out", type=PATH, required=True, metavar="FOLDER", help="folder of the report")
-def report(runs: tuple[Path, ...], out: Path) -> None:
-    """Write Markdown and HTML of the run folders RUN: table, sweep plot, pictures; print the table."""
-    from iper_bench.report.page import write_report
+@click.argument("runs", nargs=-1, type=PATH, metavar="[RUN...]")
+@click.option(
+    "--out", type=PATH, metavar="FOLDER", help="folder of the report  [default: <first RUN>-report]"
+)
+def report(runs: tuple[Path, ...], out: Path | None) -> None:
+    """Write Markdown and HTML of the run folders RUN: table, sweep plot, pictures; print the table.
 
-    write_report(runs, out).print()
+    Without RUN, the newest run below runs/.
+    """
+    from iper_bench.report.page import write_report
+    from iper_bench.store.newest import newest_run
+
+    chosen = runs or (newest_run(),)
+    write_report(chosen, out or chosen[0].with_name(f"{chosen[0].name}-report")).print()

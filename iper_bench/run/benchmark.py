@@ -19,7 +19,10 @@ from iper_bench.run.request import RunReport, RunRequest
 from iper_bench.run.scoring import Scorer, SuiteScorer
 from iper_bench.run.unit import Unit
 from iper_bench.store.failure import Failure
+from iper_bench.store.newest import RUNS
 from iper_bench.store.run_folder import RunFolder
+
+SHOWN_HASH = 8  # hexadecimal digits of the plan's hash in the name of a folder; 32 bits among one's own runs
 
 
 def run_benchmark(request: RunRequest) -> RunReport:
@@ -64,10 +67,11 @@ def evaluate(
     ``render``: false leaves alone the units whose predictions do not lie in the folder.
     """
     plan = plan_of(request, protocol, dataset, methods, scorer)
-    report = RunReport(request.out, plan.hash, plan.describe(), len(plan.units))
+    out = request.out or RUNS / f"{protocol.name}-{plan.hash[:SHOWN_HASH]}"
+    report = RunReport(out, plan.hash, plan.describe(), len(plan.units))
     if request.dry_run:
         return report
-    folder = RunFolder.create(request.out, plan.document)
+    folder = RunFolder.create(out, plan.document)
     with folder.locked():
         here = environment(request.device, request.seed)
         folder.write_environment(joined(folder.environment(), here))

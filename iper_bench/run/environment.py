@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from iper_bench.body.rasteriser import chosen_backend
+
 PACKAGES = (
     *("iper-bench", "torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "pillow"),
     *("lpips", "facenet-pytorch", "safetensors", "warp-lang", "smplx"),
@@ -29,6 +31,7 @@ def environment(device: str, seed: int) -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": device,
+        "rasteriser": chosen_backend(),
         "gpu": torch.cuda.get_device_name() if cuda else None,
         "cuda": torch.version.cuda if cuda else None,
         "seed": seed,

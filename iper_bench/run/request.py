@@ -12,7 +12,7 @@ from pathlib import Path
 from iper_bench.store.failure import Failure
 
 SETTINGS = ("self", "cross")
-DEFAULT_SN = (2,)  # paper, Table 1: two sources
+DEFAULT_SN = (2,)  # front and back: the fewest views that show a whole person
 DEFAULT_STEPS = (0,)  # no personalisation: what every method can do
 DEFAULT_PROFILES = ("offline",)  # the profile whose weights come with pip
 # exit status of a run that ended with failed units (0 ok, 1 gate, 2 user, 70 bug, 130 Ctrl-C)
@@ -27,7 +27,8 @@ class RunRequest:
     ----------
     methods: ``[LABEL=]METHOD[@WEIGHTS]`` each (see ``run.method_choice``); a label used twice is refused.
     dataset: registry name, for example ``"synthetic"``.
-    out: the run folder; made when absent, resumed when it holds the same plan.
+    out: the run folder; made when absent, resumed when it holds the same plan. ``None`` means
+        ``runs/<protocol>-<hash of the plan>``, so that the same request finds its run again.
     protocol: name or path of a YAML; ``None`` means ``"<dataset>-imitation"``.
     data_root: where the dataset lies; ``None`` means the cache folder or IPER_BENCH_DATA.
     sn: numbers of sources, each among the protocol's ``source_counts``.
@@ -46,7 +47,7 @@ class RunRequest:
 
     methods: list[str]
     dataset: str
-    out: Path
+    out: Path | None = None
     protocol: str | None = None
     data_root: str | None = None
     sn: tuple[int, ...] = DEFAULT_SN
@@ -100,7 +101,7 @@ class RunReport:
         """One line for the end of a command."""
         if self.aggregates is None:
             return f"dry run: {self.total} units, nothing computed"
-        line = f"{self.total} units: {self.done} computed, {self.kept} kept from before"
+        line = f"{self.out}: {self.total} units, {self.done} computed, {self.kept} kept from before"
         if self.left:
             line += f", {self.left} without predictions left alone"
         if self.failures:

@@ -34,6 +34,8 @@ def score(request: RunRequest) -> RunReport:
 
 def score_with(request: RunRequest, protocol: Protocol, dataset: Dataset, scorer: Scorer) -> RunReport:
     """The same with everything named in the request already opened."""
+    if request.out is None:
+        raise UserError("no run folder", where="--out", expected="the folder of the run to measure again")
     folder = RunFolder.open(request.out)
     methods = _recorded_methods(folder, request)
     plan = plan_of(request, protocol, dataset, methods, scorer)
@@ -84,7 +86,7 @@ def _recorded_methods(folder: RunFolder, request: RunRequest) -> dict[str, Metho
     if asked != set(recorded):
         raise UserError(
             f"methods differ in {', '.join(sorted(asked ^ set(recorded)))}",
-            where=str(request.out),
+            where=str(folder.path),
             expected=f"--method {','.join(sorted(recorded))}",
         )
     return {
