@@ -27,6 +27,9 @@ from iper_bench.cli.options import DATA_ROOT, DATASET, PATH, SIZE
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of weights and samples"
 )
 @click.option("--init", type=PATH, metavar="FILE", help="weights to start from instead of random ones")
+@click.option(
+    "--perceptual-weights", type=PATH, metavar="FILE", help="VGG19 weights, where a preset needs them"
+)
 @click.option("--resume/--fresh", default=True, show_default=True, help="go on from the last state in --out")
 def train(**options: Any) -> None:
     """Train a method on a dataset; the same command resumes."""

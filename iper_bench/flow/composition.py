@@ -5,6 +5,10 @@ From: iPERCore's ``FlowComposition`` (released code, version 0.2.0). Must agree 
 1e-5, images 1e-4. Differs: works on one person at a time; visibility may be read from a finer raster
 (``visibility_size``; 0 is the released rule).
 
+``compose_sources`` and ``compose_targets`` go through all steps in the released order. The steps are methods
+of their own, so that a caller who keeps intermediate results or takes another step in between
+(``iper_bench.lwg.inputs``) composes from the same pieces.
+
 Two face lists exist because the released SMPL assets hold a second list in which the triangles of the
 mirrored right leg are reversed, so that they survive culling when the UV layout is rasterised. Its corners
 also give the condition colours. A body with one list passes none.
@@ -14,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -95,6 +100,17 @@ class BodyRaster:
 
 
 @dataclass(frozen=True)
+class Foreground:
+    """Persons cut out: ``confident`` and ``outer`` (N, 1, S, S) of 0 and 1, ``morph`` (N, 3, S, S) in
+    [-1, 1]; see :mod:`iper_bench.flow.morph_image`.
+    """
+
+    confident: Tensor
+    outer: Tensor
+    morph: Tensor
+
+
+@dataclass(frozen=True)
 class SourceMaps:
     """What is computed once per person from ns sources.
 
@@ -166,21 +182,47 @@ class FlowComposer:
     ) -> None:
         if (obj_faces is None) != (obj_face_uv is None):
             raise ValueError("the second face list needs both obj_faces and obj_face_uv")
-        uv = face_uv if obj_face_uv is None else obj_face_uv
+        self._uv = face_uv if obj_face_uv is None else obj_face_uv
+        self._parts = parts
         self.options = options
         self.faces = faces.to(torch.int64)
         self.obj_faces = None if obj_faces is None else obj_faces.to(torch.int64)
-        self.table = condition_table(uv)
+        self.table = condition_table(self._uv)
         self.uv_corners = uv_image_corners(face_uv)
-        self.neighbours = (
-            None if parts is None else part_neighbours(first_edge_midpoints(uv), parts, options.top_k)
-        )
-        self.uv_fim, self.uv_wim = rasterise_uv(uv, options.image_size, options.backend)
+
+    @cached_property
+    def neighbours(self) -> Tensor | None:
+        """(F, top_k) int64 neighbours that become visible with a face, ``None`` without parts; computed when
+        first asked for.
+        """
+        if self._parts is None:
+            return None
+        return part_neighbours(first_edge_midpoints(self._uv), self._parts, self.options.top_k)
+
+    @cached_property
+    def uv_layout(self) -> tuple[Tensor, Tensor]:
+        """The rasterised UV layout, fim (S, S) int64 and wim (S, S, 3); computed when first asked for."""
+        return rasterise_uv(self._uv, self.options.image_size, self.options.backend)
+
+    @cached_property
+    def uv_fim(self) -> Tensor:
+        """(S, S) int64 face indices of the UV layout."""
+        return self.uv_layout[0]
+
+    @cached_property
+    def uv_wim(self) -> Tensor:
+        """(S, S, 3) float32 weights of the UV layout."""
+        return self.uv_layout[1]
 
     def body(self, vertices: Tensor, cams: Tensor) -> BodyRaster:
         """Project and rasterise bodies: vertices (N, V, 3), cams (N, 3)."""
         options = self.options
-        seen = correspond(vertices, cams, self.faces, options.image_size, backend=options.backend)
+        return self.raster(
+            correspond(vertices, cams, self.faces, options.image_size, backend=options.backend)
+        )
+
+    def raster(self, seen: Correspondence) -> BodyRaster:
+        """Condition maps and corners of bodies that are rasterised already, with the first face list."""
         return BodyRaster(seen, uv_condition(self.table, seen.fim), face_corners(seen.projected, self.faces))
 
     def visible(self, projected: Tensor, faces: Tensor, fim: Tensor) -> Tensor:
@@ -215,24 +257,40 @@ class FlowComposer:
         person = 1.0 - raster.cond[:, 2:] if alphas is None else alphas
         visible = self.visible(raster.correspondence.projected, self.faces, raster.fim)
         visible_corners = hide_faces(raster.corners, visible)
-        confident, outer = silhouettes(
-            person, raster.cond[:, 2:], options.conf_erode_ks, options.out_dilate_ks
-        )
-        morph = morph_image(images, confident, outer, fill_band=options.fill_band)
-        uv_flows, uv_visible = self.uv_flows(raster, visible)
+        foreground = self.foreground(images, person, raster.cond[:, 2:])
+        uv_flows, uv_image = self.uv_image(foreground.morph, raster, visible)
         shared = slice(0, 1) if options.share_bg else slice(None)
         return SourceMaps(
             raster=raster,
             visible_corners=visible_corners,
-            confident=confident,
-            outer=outer,
-            morph=morph,
+            confident=foreground.confident,
+            outer=foreground.outer,
+            morph=foreground.morph,
             uv_flows=uv_flows,
-            uv_image=merge_sources(morph, uv_flows, uv_visible),
+            uv_image=uv_image,
             bg_input=self.background_input(images[shared], 1.0 - person[shared]),
-            src_inputs=torch.cat([morph, raster.cond], 1),
+            src_inputs=torch.cat([foreground.morph, raster.cond], 1),
             attended=visible_corners if options.only_vis else raster.corners,
         )
+
+    def foreground(self, images: Tensor, person: Tensor, background: Tensor) -> Foreground:
+        """The persons cut out of (N, 3, S, S) images.
+
+        ``person`` (N, 1, S, S) is the matte in [0, 1], ``background`` (N, 1, S, S) the condition's last
+        channel, 1 = no body.
+        """
+        options = self.options
+        confident, outer = silhouettes(person, background, options.conf_erode_ks, options.out_dilate_ks)
+        return Foreground(
+            confident, outer, morph_image(images, confident, outer, fill_band=options.fill_band)
+        )
+
+    def uv_image(self, morph: Tensor, raster: BodyRaster, visible: Tensor) -> tuple[Tensor, Tensor]:
+        """Flows of all faces to UV (ns, S, S, 2), and the merged UV image (1, 3, S, S) of the morph images
+        (ns, 3, S, S).
+        """
+        flows, visible_flows = self.uv_flows(raster, visible)
+        return flows, merge_sources(morph, flows, visible_flows)
 
     def uv_flows(self, raster: BodyRaster, visible: Tensor) -> tuple[Tensor, Tensor]:
         """Flows to UV (ns, S, S, 2) of all faces and of the seen ones, both by the second list.
@@ -253,8 +311,12 @@ class FlowComposer:
 
     def background_input(self, images: Tensor, masks: Tensor) -> Tensor:
         """[image * mask, mask] (N, 4, S, S); masks (N, 1, S, S), 1 = background, with the hole widened."""
-        known = erode(masks, self.options.bg_ks)
+        known = self.known_background(masks)
         return torch.cat([images * known, known], 1)
+
+    def known_background(self, masks: Tensor) -> Tensor:
+        """Masks (N, 1, S, S; 1 = background) with the hole widened, of 0 and 1."""
+        return erode(masks, self.options.bg_ks)
 
     def loss_masks(self, masks: Tensor) -> Tensor:
         """Masks (N, 1, S, S; 1 = background) as the losses use them."""
@@ -263,15 +325,19 @@ class FlowComposer:
     def compose_targets(self, sources: SourceMaps, vertices: Tensor, cams: Tensor) -> TargetMaps:
         """Inputs and flows of nt targets: vertices (nt, V, 3), cams (nt, 3)."""
         raster = self.body(vertices, cams)
-        targets = len(raster.fim)
-        uv_flows = transformation_flow(self.uv_corners.expand(targets, -1, -1, -1), raster.fim, raster.wim)
-        initial = sample(sources.uv_image.expand(targets, -1, -1, -1), uv_flows)
+        uv_flows, initial = self.from_uv(sources.uv_image, raster)
         return TargetMaps(
             raster=raster,
             tsf_inputs=torch.cat([initial, raster.cond], 1),
             Tst=self.flows(sources.attended, raster),
             uv_flows=uv_flows,
         )
+
+    def from_uv(self, uv_image: Tensor, raster: BodyRaster) -> tuple[Tensor, Tensor]:
+        """UV -> target flows (nt, S, S, 2), and the UV image (1, 3, S, S) warped along them (nt, 3, S, S)."""
+        targets = len(raster.fim)
+        flows = transformation_flow(self.uv_corners.expand(targets, -1, -1, -1), raster.fim, raster.wim)
+        return flows, sample(uv_image.expand(targets, -1, -1, -1), flows)
 
     def flows(self, corners: Tensor, raster: BodyRaster) -> Tensor:
         """Flows from ns bodies' corners (ns, F, 3, 2) to nt rasterised bodies: (nt, ns, S, S, 2)."""

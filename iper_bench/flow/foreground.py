@@ -1,7 +1,7 @@
 """The person cut out of a source with the band around it filled, so that warps never drag background onto
 the body.
 
-The released code fills the band from the three nearest edge pixels (``iper_bench.flow.composition``); here
+The released code fills the band from the three nearest edge pixels (``iper_bench.flow.morph_image``); here
 each pixel takes the colour of the nearest pixel inside the eroded matte, which is exact, free of ties in
 practice, and a few milliseconds.
 """
@@ -38,22 +38,17 @@ def filled_foreground(frame: NDArray[np.uint8], matte: NDArray[np.uint8], band: 
     return np.where((distance <= band)[..., None], filled, np.uint8(127)).astype(np.uint8)
 
 
-def inpainted_background(
-    frame: NDArray[np.uint8], matte: NDArray[np.uint8], dilate: int, radius: float = 3.0
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Remove the person by Telea's fast-marching inpainting (OpenCV).
+def inpainted(frame: NDArray[np.uint8], hole: NDArray[np.uint8], radius: float = 3.0) -> NDArray[np.uint8]:
+    """Fill a hole by Telea's fast-marching inpainting (OpenCV).
 
     Parameters
     ----------
     frame: (H, W, 3) uint8 RGB.
-    matte: (H, W) uint8, 255 = person.
-    dilate: odd side of the square by which the person is dilated first.
-    radius: neighbourhood of each inpainted pixel, in pixels.
+    hole: (H, W) uint8, above 0 = to be filled.
+    radius: neighbourhood of each filled pixel, in pixels.
 
     Returns
     -------
-    the inpainted frame (H, W, 3) uint8 and the hole (H, W) uint8, 1 = inpainted.
+    (H, W, 3) uint8; pixels outside the hole are untouched.
     """
-    hole = cv2.dilate((matte > 0).astype(np.uint8), np.ones((dilate, dilate), np.uint8))
-    filled = cv2.inpaint(frame, hole, radius, cv2.INPAINT_TELEA)
-    return np.asarray(filled, dtype=np.uint8), hole
+    return np.asarray(cv2.inpaint(frame, hole, radius, cv2.INPAINT_TELEA), dtype=np.uint8)

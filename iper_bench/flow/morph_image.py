@@ -37,7 +37,14 @@ def silhouettes(
     return erode(alphas, erode_side), dilate(person_or_body, dilate_side)
 
 
-def morph_image(images: Tensor, confident: Tensor, outer: Tensor, *, fill_band: bool = True) -> Tensor:
+def morph_image(
+    images: Tensor,
+    confident: Tensor,
+    outer: Tensor,
+    *,
+    fill_band: bool = True,
+    edges: Tensor | None = None,
+) -> Tensor:
     """Cut out the person and fill the band between the two silhouettes.
 
     Parameters
@@ -45,6 +52,8 @@ def morph_image(images: Tensor, confident: Tensor, outer: Tensor, *, fill_band: 
     images: (N, 3, S, S) float in [-1, 1].
     confident, outer: (N, 1, S, S) from :func:`silhouettes`.
     fill_band: ``False`` leaves the band at 0, which is much faster.
+    edges: (N, 1, S, S) bool, the pixels that give the band its colours; ``None`` = the thin edges of
+        ``confident``.
 
     Returns
     -------
@@ -55,7 +64,8 @@ def morph_image(images: Tensor, confident: Tensor, outer: Tensor, *, fill_band: 
     cut = images * confident
     if not fill_band:
         return cut
-    edges = thin_edges(confident)
+    if edges is None:
+        edges = thin_edges(confident)
     band = (outer > 0) & (confident == 0)
     for n in range(len(images)):
         if bool(edges[n].any()) and bool(band[n].any()):

@@ -17,7 +17,7 @@ from torch import Tensor
 from iper_bench.body.rasteriser import rasterise
 from iper_bench.flow.neighbours import nearest_places
 
-INVISIBLE = -2.0  # flow value without a correspondence, in the released code; sampling there gives 0
+INVISIBLE = -2.0  # a coordinate without a correspondence (iPERCore, renders/nmr.py); sampling there gives 0
 NEIGHBOURS = 3  # faces, itself included, that become visible with a visible face (iPERCore's top_k)
 
 

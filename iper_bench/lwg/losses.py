@@ -44,6 +44,20 @@ def smoothness_loss(masks: Tensor) -> Tensor:
     return masks.diff(dim=-1).abs().mean() + masks.diff(dim=-2).abs().mean()
 
 
+def squared_mask_loss(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Mean squared difference of masks: the paper's term. The paper writes a sum; as everywhere here the mean
+    is taken, so that a weight does not depend on the image size. Scalar.
+    """
+    return F.mse_loss(prediction, truth)
+
+
+def squared_smoothness_loss(masks: Tensor) -> Tensor:
+    """Total variation of (.., H, W) as the paper writes it: mean squared difference along x plus the same
+    along y (a sum in the paper, see :func:`squared_mask_loss`); scalar.
+    """
+    return masks.diff(dim=-1).square().mean() + masks.diff(dim=-2).square().mean()
+
+
 def temporal_loss(sequence: Tensor) -> Tensor:
     """Mean |difference| between consecutive frames of (N, T, C, H, W); scalar."""
     return sequence.diff(dim=1).abs().mean()

@@ -1,13 +1,17 @@
 """Weights with everything needed to use them: generator sizes, deviations, input options, training losses,
 in one safetensors.
 
+The metadata's keys ``generator``, ``deviations``, ``inputs``, ``losses`` and ``training`` are in every file;
+``variant``, ``overrides`` and ``terms`` (perceptual network, kinds of terms) are absent from files that are
+older than the variants, which means the embedded variant's terms.
+
 The weights that come with the package live in ``iper_bench/lwg/weights`` beside their card; a path to any
 file of the same form may be given instead.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,14 +25,18 @@ from iper_bench.lwg.checkpoint import load_safetensors, load_strict, save_safete
 from iper_bench.lwg.config import Deviations, GeneratorConfig
 from iper_bench.lwg.generator import build_generator
 from iper_bench.lwg.inputs import InputOptions
-from iper_bench.lwg.objective import LossWeights
+from iper_bench.lwg.objective import LossWeights, TermKinds
+from iper_bench.lwg.variant import EMBEDDED, Variant
 
 PACKAGED = "attlwb-embedded-128.safetensors"
 
 
 @dataclass(frozen=True)
 class TrainedGenerator:
-    """A generator ready to use, with the settings it was trained with. ``sha256`` is that of its file."""
+    """A generator ready to use, with the settings it was trained with. ``sha256`` is that of its file,
+    ``variant`` the name of the set of choices (``None`` in old files), ``perceptual`` and ``kinds`` are the
+    network and the kinds of the terms that go with ``losses``.
+    """
 
     generator: nn.Module
     config: GeneratorConfig
@@ -37,6 +45,9 @@ class TrainedGenerator:
     losses: LossWeights
     sha256: str
     metadata: dict[str, Any]
+    variant: str | None = None
+    perceptual: str = EMBEDDED.perceptual
+    kinds: TermKinds = EMBEDDED.kinds
 
 
 def packaged_path() -> Path:
@@ -61,15 +72,24 @@ def save_trained(
     inputs: InputOptions,
     losses: LossWeights,
     training: dict[str, Any],
+    choices: Variant | None = None,
 ) -> None:
-    """Write weights and settings to one safetensors file, atomically."""
-    metadata = {
+    """Write weights and settings to one safetensors file, atomically.
+
+    ``choices`` adds the variant's name, the switches in which training departed from it, and how the terms
+    were written. ``inputs``, ``deviations`` and ``losses`` are written as given.
+    """
+    metadata: dict[str, Any] = {
         "generator": config.to_json(),
         "deviations": deviations.to_json(),
         "inputs": inputs.to_json(),
         "losses": losses.to_json(),
         "training": training,
     }
+    if choices is not None:
+        metadata["variant"] = choices.name
+        metadata["overrides"] = choices.overrides()
+        metadata["terms"] = {"perceptual": choices.perceptual, **choices.kinds.to_json()}
     save_safetensors(state, path, metadata)
 
 
@@ -84,6 +104,9 @@ def load_trained(path: Path | None = None) -> TrainedGenerator:
         deviations = Deviations.from_json(metadata["deviations"])
         inputs = InputOptions(**metadata["inputs"])
         losses = LossWeights(**metadata["losses"])
+        terms = {"perceptual": EMBEDDED.perceptual, **metadata.get("terms", EMBEDDED.kinds.to_json())}
+        perceptual = str(terms.pop("perceptual"))
+        kinds = TermKinds(**terms)
     except (KeyError, TypeError) as error:
         raise UserError(
             f"weights lack their settings ({error})",
@@ -93,7 +116,18 @@ def load_trained(path: Path | None = None) -> TrainedGenerator:
     generator = build_generator(config, deviations)
     load_strict(generator, state, source=str(source))
     generator.eval().requires_grad_(False)
-    return TrainedGenerator(generator, config, deviations, inputs, losses, file_sha256(source), metadata)
+    return TrainedGenerator(
+        generator,
+        config,
+        deviations,
+        inputs,
+        losses,
+        file_sha256(source),
+        metadata,
+        variant=metadata.get("variant"),
+        perceptual=perceptual,
+        kinds=kinds,
+    )
 
 
 def settings_json(trained: TrainedGenerator) -> dict[str, Any]:
@@ -101,6 +135,6 @@ def settings_json(trained: TrainedGenerator) -> dict[str, Any]:
     return {
         "sha256": trained.sha256,
         "deviations": trained.deviations.to_json(),
-        "inputs": asdict(trained.inputs),
+        "inputs": trained.inputs.to_json(),
         "torch_dtype": str(torch.float32),
     }

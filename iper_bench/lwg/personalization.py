@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from iper_bench.lwg.inputs import BodyMaps, InputBuilder, SourceInputs
-from iper_bench.lwg.objective import LossWeights, Perceptual, StepBatch, objective
+from iper_bench.lwg.objective import LossWeights, Perceptual, StepBatch, TermKinds, objective
 
 RATE = 1e-4  # iPERCore personalization, Adam learning rate
 BETAS = (0.9, 0.999)  # iPERCore personalization
@@ -58,6 +58,7 @@ def personalize(
     steps: tuple[int, ...],
     losses: LossWeights,
     perceptual: Perceptual | None,
+    kinds: TermKinds | None = None,
 ) -> Iterator[tuple[int, nn.Module]]:
     """Yield ``(T, generator)`` for every T of ``steps`` in rising order, along one optimisation.
 
@@ -72,7 +73,7 @@ def personalize(
             batch = next(batches)
             optimiser.zero_grad(set_to_none=True)
             outputs = tuned(batch.bg_inputs, batch.src_inputs, batch.tsf_inputs, batch.flows, only_tsf=False)
-            total, _ = objective(outputs, batch, losses, perceptual)
+            total, _ = objective(outputs, batch, losses, perceptual, kinds=kinds)
             torch.autograd.backward(total)
             optimiser.step()
             done += 1

@@ -6,12 +6,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from iper_bench.body import load_body
 from iper_bench.errors import UserError
-from iper_bench.lwg.inputs import BodyMaps, InputBuilder, InputOptions, SourceInputs, to_network
+from iper_bench.lwg.inputs import (
+    BodyMaps,
+    InputBuilder,
+    InputOptions,
+    SourceInputs,
+    person_masks,
+    to_network,
+)
 from iper_bench.methods.method import Sources
 
 
@@ -40,7 +46,7 @@ def prepare_person(sources: Sources, options: InputOptions) -> SourcePerson:
     builder = InputBuilder(load_body(sources.body), height, options)
     track = sources.track
     maps = builder.maps(track.betas, track.poses, track.cams, visibility=True)
-    background = builder.background(sources.frames[0], sources.masks[0])
-    inputs = builder.sources(builder.foregrounds(sources.frames, sources.masks), background, maps)
-    masks = 1.0 - torch.from_numpy(sources.masks.astype(np.float32) / 255.0).unsqueeze(1)
-    return SourcePerson(builder, maps, inputs, to_network(sources.frames), masks)
+    persons = builder.persons(sources.masks, maps.fim)
+    background = builder.background(sources.frames[0], persons[0])
+    inputs = builder.sources(builder.foregrounds(sources.frames, persons, maps.fim), background, maps)
+    return SourcePerson(builder, maps, inputs, to_network(sources.frames), 1.0 - person_masks(sources.masks))

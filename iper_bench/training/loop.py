@@ -1,6 +1,7 @@
-"""The training loop: draw, forward, objective, step; logs, checkpoints, resume. One loop for every generator.
+"""The training loop: draw, forward, objective, step, and the discriminator's step where the preset has one;
+logs, checkpoints, resume. One loop for every generator.
 
-A step's samples depend on (seed, step) alone and the network holds no random layers, so a run that was
+A step's samples depend on (seed, step) alone and the networks hold no random layers, so a run that was
 killed and resumed equals the uninterrupted one bit for bit on a CPU.
 """
 
@@ -10,15 +11,16 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from torch import nn
 
-from iper_bench.lwg.objective import Perceptual, StepBatch, objective
+from iper_bench.lwg.objective import Critic, Outputs, Perceptual, StepBatch, composed, objective
 from iper_bench.progress import track
-from iper_bench.training.presets import Preset, learning_rate
+from iper_bench.training.presets import Preset, discriminator_rate, learning_rate
 from iper_bench.training.samples import Sampler
 from iper_bench.training.state import TrainingState
 
@@ -58,9 +60,7 @@ def run_loop(
     options: LoopOptions,
 ) -> None:
     """Train from ``state.step`` to ``options.steps``; saves at intervals, at the end and when stopped."""
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    generator, optimiser = accelerator.prepare(state.generator, state.optimiser)
-    generator.train()
+    players = _Players(state, settings, perceptual)
     started, first = time.monotonic(), state.step
     log = _Log(options.folder / LOG_FILE)
     try:
@@ -68,14 +68,12 @@ def run_loop(
             batch = sampler.batch(
                 step, people=settings.people, source_counts=settings.source_counts, targets=settings.targets
             )
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(settings, step, options.steps)
-            terms = _step(accelerator, generator, optimiser, batch, settings, perceptual)
+            log.add(players.step(batch, step, options.steps))
             state.step = step + 1
             state.average(settings.ema)
-            log.add(terms)
             if state.step % options.log_every == 0:
-                log.write(state.step, optimiser.param_groups[0]["lr"], time.monotonic() - started)
+                rate = learning_rate(settings, step, options.steps)
+                log.write(state.step, rate, time.monotonic() - started)
             if state.step % options.save_every == 0:
                 state.save(options.folder, options.identity)
     finally:
@@ -90,25 +88,51 @@ def _steps(state: TrainingState, options: LoopOptions, started: float) -> Iterat
         yield state.step
 
 
-def _step(
-    accelerator: Accelerator,
-    generator: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    batch: StepBatch,
-    settings: Preset,
-    perceptual: Perceptual | None,
-) -> dict[str, float]:
-    batch = StepBatch(
-        **{name: getattr(batch, name).to(accelerator.device) for name in batch.__dataclass_fields__}
-    )
-    optimiser.zero_grad(set_to_none=True)
-    outputs = generator(batch.bg_inputs, batch.src_inputs, batch.tsf_inputs, batch.flows, only_tsf=False)
-    total, terms = objective(outputs, batch, settings.losses, perceptual)
-    accelerator.backward(total)
-    if settings.clip_norm > 0:
-        accelerator.clip_grad_norm_(generator.parameters(), settings.clip_norm)
-    optimiser.step()
-    return {"total": float(total.detach()), **{name: float(value.detach()) for name, value in terms.items()}}
+class _Players:
+    """The generator and, where the preset has one, the discriminator, as they take turns."""
+
+    def __init__(self, state: TrainingState, settings: Preset, perceptual: Perceptual | None) -> None:
+        self._accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        self._generator, self._optimiser = self._accelerator.prepare(state.generator, state.optimiser)
+        self._generator.train()
+        self._adversary = None if state.adversary is None else state.adversary.prepared(self._accelerator)
+        self._settings = settings
+        self._perceptual = perceptual
+        if isinstance(perceptual, nn.Module):
+            perceptual.to(self._accelerator.device)
+
+    def step(self, batch: StepBatch, step: int, steps: int) -> dict[str, float]:
+        """One step of each player on one forward pass (the released order: generator first); means for the
+        log.
+        """
+        batch = batch.to(self._accelerator.device)
+        rate = learning_rate(self._settings, step, steps)
+        if self._adversary is None:
+            return self._generator_step(batch, rate, None)[1]
+        reals = batch.reals()
+        outputs, means = self._generator_step(batch, rate, partial(self._adversary.term, reals=reals))
+        with torch.no_grad():
+            fakes = composed(outputs)
+        slow = discriminator_rate(self._settings, step, steps)
+        return {**means, **self._adversary.learn(self._accelerator, fakes, reals, slow)}
+
+    def _generator_step(
+        self, batch: StepBatch, rate: float, critic: Critic | None
+    ) -> tuple[Outputs, dict[str, float]]:
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self._optimiser.zero_grad(set_to_none=True)
+        outputs: Outputs = self._generator(
+            batch.bg_inputs, batch.src_inputs, batch.tsf_inputs, batch.flows, only_tsf=False
+        )
+        losses, kinds = self._settings.losses, self._settings.kinds
+        total, terms = objective(outputs, batch, losses, self._perceptual, critic, kinds)
+        self._accelerator.backward(total)
+        if self._settings.clip_norm > 0:
+            self._accelerator.clip_grad_norm_(self._generator.parameters(), self._settings.clip_norm)
+        self._optimiser.step()
+        means = {name: float(value.detach()) for name, value in terms.items()}
+        return outputs, {"total": float(total.detach()), **means}
 
 
 class _Log:

@@ -9,15 +9,15 @@ uninterrupted one would have drawn.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from iper_bench.data.clip import Clip, Images
 from iper_bench.errors import UserError
-from iper_bench.lwg.inputs import BodyMaps, InputBuilder, SourceInputs, to_network
+from iper_bench.lwg.crops import body_boxes, box_joints, head_boxes
+from iper_bench.lwg.inputs import BodyMaps, Foregrounds, InputBuilder, SourceInputs, person_masks, to_network
 from iper_bench.lwg.objective import StepBatch
 
 BackgroundSource = Callable[[np.random.Generator], Images]  # one clean (S, S, 3) uint8 background
@@ -25,16 +25,18 @@ BackgroundSource = Callable[[np.random.Generator], Images]  # one clean (S, S, 3
 
 @dataclass
 class PreparedClip:
-    """Frames, mattes and body maps of one clip; foregrounds and background inputs exist for source
-    candidates only.
+    """Frames, mattes and body maps of one clip; ``persons`` is what is cut out of its frames (the mattes
+    themselves, or the bodies' silhouettes); foregrounds and background inputs exist for source candidates
+    only.
     """
 
     frames: Images
     mattes: Images
+    persons: Images
     backgrounds: Images | None
     maps: BodyMaps
     candidates: list[int]
-    foregrounds: Images
+    foregrounds: Foregrounds
     background_inputs: Images
 
 
@@ -54,16 +56,11 @@ def prepare_clip(clip: Clip, builder: InputBuilder, candidates: Sequence[int]) -
     # Half precision and 16-bit indices: a thousand clips' maps must fit in memory; 1e-3 of a face's extent
     # is under 0.01 px.
     maps = BodyMaps(plain.projected, plain.fim.to(torch.int16), plain.wim.to(torch.float16), seen)
-    background_inputs = np.stack([builder.background(frames[i], mattes[i]) for i in rows])
+    persons = builder.persons(mattes, plain.fim)
+    background_inputs = np.stack([builder.background(frames[i], persons[i]) for i in rows])
+    foregrounds = builder.foregrounds(frames[rows], persons[rows], plain.fim[rows])
     clean = clip.backgrounds([0])
-    return PreparedClip(
-        frames, mattes, clean, maps, rows, builder.foregrounds(frames[rows], mattes[rows]), background_inputs
-    )
-
-
-def _network_mask(mattes: NDArray[np.uint8]) -> torch.Tensor:
-    """(N, H, W) uint8 mattes to (N, 1, H, W) float32 with 1 = background."""
-    return 1.0 - torch.from_numpy(mattes.astype(np.float32) / 255.0).unsqueeze(1)
+    return PreparedClip(frames, mattes, persons, clean, maps, rows, foregrounds, background_inputs)
 
 
 class Sampler:
@@ -76,6 +73,7 @@ class Sampler:
     candidates: frame indices that may serve as sources, for each clip.
     auxiliary: clean backgrounds for the background stream, or ``None``.
     seed: all draws depend on (seed, step) alone.
+    boxes: whether batches carry the boxes of the targets' bodies and heads.
     """
 
     def __init__(
@@ -86,6 +84,7 @@ class Sampler:
         *,
         auxiliary: BackgroundSource | None,
         seed: int,
+        boxes: bool = False,
     ) -> None:
         if not clips:
             raise UserError("no training clips", expected="a dataset whose split 'train' is not empty")
@@ -94,6 +93,7 @@ class Sampler:
         self._candidates = list(candidates)
         self._auxiliary = auxiliary
         self._seed = seed
+        self._boxes = boxes
         self._prepared: dict[int, PreparedClip] = {}
 
     def prepared(self, index: int) -> PreparedClip:
@@ -108,9 +108,7 @@ class Sampler:
         """
         rng = np.random.default_rng([self._seed, step])
         sn = int(source_counts[int(rng.integers(len(source_counts)))])
-        samples = [self._person(rng, sn, targets) for _ in range(people)]
-        fields = StepBatch.__dataclass_fields__
-        return StepBatch(**{name: torch.stack([getattr(s, name) for s in samples]) for name in fields})
+        return StepBatch.stack([self._person(rng, sn, targets) for _ in range(people)])
 
     def _person(self, rng: np.random.Generator, sn: int, targets: int) -> StepBatch:
         clip = self.prepared(int(rng.integers(len(self._clips))))
@@ -121,10 +119,16 @@ class Sampler:
         sources = self._builder.sources(
             clip.foregrounds[places], clip.background_inputs[places[0]], source_maps
         )
-        target = self._builder.targets(sources, _select(clip, [int(t) for t in chosen], None))
-        return self._assemble(
+        target_maps = _select(clip, [int(t) for t in chosen], None)
+        target = self._builder.targets(sources, target_maps)
+        sample = self._assemble(
             rng, clip, frame_rows, [int(t) for t in chosen], sources, target.tsf_inputs, target.flows
         )
+        return self._with_boxes(sample, target_maps.projected) if self._boxes else sample
+
+    def _with_boxes(self, sample: StepBatch, projected: torch.Tensor) -> StepBatch:
+        joints, size = box_joints(self._builder.body, projected), self._builder.size
+        return replace(sample, body_boxes=body_boxes(joints, size), head_boxes=head_boxes(joints, size))
 
     def _assemble(
         self,
@@ -142,9 +146,8 @@ class Sampler:
         bg_inputs, clean, known = [sources.bg_input], [to_network(own_clean)], [own_known]
         if self._auxiliary is not None:
             place = self._auxiliary(rng)
-            matte = clip.mattes[int(rng.integers(len(clip.mattes)))]
-            other = self._builder.background(place, matte)
-            bg_inputs.append(_background_tensor(other))
+            person = clip.persons[int(rng.integers(len(clip.persons)))]
+            bg_inputs.append(self._builder.background_input(self._builder.background(place, person)))
             clean.append(to_network(place[None]))
             known.append(torch.ones(1, 1, size, size))
         return StepBatch(
@@ -153,17 +156,12 @@ class Sampler:
             tsf_inputs=tsf_inputs,
             flows=flows,
             source_images=to_network(clip.frames[source_rows]),
-            source_masks=_network_mask(clip.mattes[source_rows]),
+            source_masks=1.0 - person_masks(clip.mattes[source_rows]),
             target_images=to_network(clip.frames[target_rows]),
-            target_masks=_network_mask(clip.mattes[target_rows]),
+            target_masks=1.0 - person_masks(clip.mattes[target_rows]),
             backgrounds=torch.cat(clean),
             background_known=torch.cat(known),
         )
-
-
-def _background_tensor(background: NDArray[np.uint8]) -> torch.Tensor:
-    mask = torch.from_numpy(background[..., 3].astype(np.float32) / 255.0)[None, None]
-    return torch.cat([to_network(background[None, ..., :3]), mask], 1)
 
 
 def _select(clip: PreparedClip, rows: list[int], places: list[int] | None) -> BodyMaps:

@@ -1,5 +1,5 @@
-"""The whole state of a training run: weights, averaged weights, optimiser, step. Saved atomically, resumed
-exactly.
+"""The whole state of a training run: weights, averaged weights, optimiser, step, and the discriminator where
+there is one. Saved atomically, resumed exactly.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from iper_bench.atomic import write_bytes
 from iper_bench.errors import UserError
+from iper_bench.training.adversary import Adversary
 
 STATE_FILE = "state.pt"
 STATE_FORMAT = 1
@@ -22,12 +23,15 @@ STATE_FORMAT = 1
 
 @dataclass
 class TrainingState:
-    """Generator, its averaged copy (same keys), Adam, and the number of finished steps."""
+    """Generator, its averaged copy (same keys), Adam, the number of finished steps, and the discriminator
+    with its own Adam (``None`` for a preset without one).
+    """
 
     generator: nn.Module
     averaged: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
     step: int = 0
+    adversary: Adversary | None = None
 
     def average(self, decay: float) -> None:
         """Move the averaged weights towards the current ones; the decay grows with the step so that early
@@ -36,27 +40,28 @@ class TrainingState:
         amount = min(decay, (1.0 + self.step) / (10.0 + self.step)) if decay > 0 else 0.0
         with torch.no_grad():
             for key, value in self.generator.state_dict().items():
+                held = self.averaged[key]  # stays where it was made, whatever device the generator moves to
                 if value.is_floating_point():
-                    self.averaged[key].lerp_(value, 1.0 - amount)
+                    held.lerp_(value.to(held.device), 1.0 - amount)
                 else:
-                    self.averaged[key].copy_(value)
+                    held.copy_(value)
 
     def save(self, folder: Path, identity: str) -> None:
         """Write ``state.pt`` atomically. Raises UserError when the folder cannot be written or the disk is
         full.
         """
+        content: dict[str, Any] = {
+            "format": STATE_FORMAT,
+            "identity": identity,
+            "step": self.step,
+            "generator": self.generator.state_dict(),
+            "averaged": self.averaged,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        if self.adversary is not None:
+            content["adversary"] = self.adversary.state_dict()
         buffer = io.BytesIO()
-        torch.save(
-            {
-                "format": STATE_FORMAT,
-                "identity": identity,
-                "step": self.step,
-                "generator": self.generator.state_dict(),
-                "averaged": self.averaged,
-                "optimiser": self.optimiser.state_dict(),
-            },
-            buffer,
-        )
+        torch.save(content, buffer)
         write_bytes(folder / STATE_FILE, buffer.getvalue())
 
     def restore(self, folder: Path, identity: str) -> bool:
@@ -65,7 +70,7 @@ class TrainingState:
         if not path.is_file():
             return False
         content = self._read(path)
-        if content.get("identity") != identity:
+        if content.get("identity") != identity or ("adversary" in content) != (self.adversary is not None):
             raise UserError(
                 "holds a training run of another set-up",
                 where=str(folder),
@@ -75,6 +80,8 @@ class TrainingState:
         self.generator.load_state_dict(content["generator"])
         self.averaged = dict(content["averaged"])
         self.optimiser.load_state_dict(content["optimiser"])
+        if self.adversary is not None:
+            self.adversary.load_state_dict(content["adversary"])
         self.step = int(content["step"])
         return True
 

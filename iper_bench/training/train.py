@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,9 @@ from iper_bench.lwg.generator import build_generator
 from iper_bench.lwg.inputs import InputBuilder
 from iper_bench.lwg.objective import Perceptual
 from iper_bench.lwg.packaged import save_trained
-from iper_bench.lwg.perceptual import EfficientNetLiteLoss
+from iper_bench.lwg.variant import perceptual_network, require_trainable
 from iper_bench.progress import track
+from iper_bench.training.adversary import adversary_for
 from iper_bench.training.loop import LoopOptions, optimiser_for, run_loop
 from iper_bench.training.presets import Preset, preset
 from iper_bench.training.samples import BackgroundSource, Sampler
@@ -51,6 +52,7 @@ class TrainRequest:
     preset: name in ``iper_bench.training.presets``. out: training folder.
     steps: length of the schedule, ``None`` = the preset's. seconds: stop early (the same command goes on).
     init: weights to start from instead of random ones (a file of the same sizes), or ``None``.
+    perceptual_weights: file of the perceptual network, for presets whose network does not come with pip.
     seed: initial weights and samples. resume: go on from the state in ``out``.
     """
 
@@ -65,14 +67,21 @@ class TrainRequest:
     size: int | None = None
     resume: bool = True
     init: Path | None = None
+    perceptual_weights: Path | None = None
 
 
 def train(request: TrainRequest) -> Path:
-    """Train and return the path of the exported weights. Raises UserError for bad names, folders, states."""
+    """Train and return the path of the exported weights. Raises UserError for bad names, folders, states,
+    and for a preset that asks for terms or weights that are not there.
+    """
     if request.method not in TRAINABLE:
         raise unknown_name("trainable method", request.method, TRAINABLE)
     settings = preset(request.preset)
+    require_trainable(settings.choices, f"preset '{request.preset}'")
+    perceptual = _perceptual(settings, request.perceptual_weights)
     size = request.size or settings.size
+    if settings.discriminator is not None:
+        settings.discriminator.check_size(size)
     dataset = DATASETS.get(request.dataset)(root=request.data_root, size=size)
     identity = content_hash(
         {
@@ -80,7 +89,7 @@ def train(request: TrainRequest) -> Path:
             "dataset": dataset.fingerprint,
             "seed": request.seed,
             "size": size,
-            **_init_identity(request),
+            **_file_identities(request),
         }
     )
     steps = request.steps or settings.steps
@@ -89,12 +98,13 @@ def train(request: TrainRequest) -> Path:
     _write_plan(request, settings, dataset, identity, steps, fresh=not resumed)
     sampler = _sampler(dataset, settings, size, request.seed)
     options = LoopOptions(request.out, identity, steps, request.seconds)
-    run_loop(state, sampler, settings, _perceptual(settings), options)
+    run_loop(state, sampler, settings, perceptual, options)
     return _export(state, settings, request, dataset, identity, steps)
 
 
-def _init_identity(request: TrainRequest) -> dict[str, str]:
-    return {} if request.init is None else {"init": file_sha256(request.init)}
+def _file_identities(request: TrainRequest) -> dict[str, str]:
+    files = {"init": request.init, "perceptual_weights": request.perceptual_weights}
+    return {name: file_sha256(path) for name, path in files.items() if path is not None}
 
 
 def _initial_state(settings: Preset, seed: int, init: Path | None) -> TrainingState:
@@ -103,11 +113,22 @@ def _initial_state(settings: Preset, seed: int, init: Path | None) -> TrainingSt
     if init is not None:
         load_checkpoint(generator, init)
     averaged = {key: value.detach().clone() for key, value in generator.state_dict().items()}
-    return TrainingState(generator, averaged, optimiser_for(generator, settings))
+    # The generator draws its weights first: it starts the same with and without a discriminator.
+    return TrainingState(
+        generator, averaged, optimiser_for(generator, settings), adversary=adversary_for(settings)
+    )
 
 
-def _perceptual(settings: Preset) -> Perceptual | None:
-    return EfficientNetLiteLoss() if settings.losses.perceptual > 0 else None
+def _perceptual(settings: Preset, weights: Path | None) -> Perceptual | None:
+    if settings.losses.perceptual == 0 and weights is None:
+        return None
+    return perceptual_network(settings.perceptual, weights)
+
+
+def _adversarial(settings: Preset) -> dict[str, Any]:
+    if settings.discriminator is None:
+        return {}
+    return {"adversarial": {"weight": settings.losses.adversarial, **asdict(settings.discriminator)}}
 
 
 def _sampler(dataset: Dataset, settings: Preset, size: int, seed: int) -> Sampler:
@@ -119,7 +140,8 @@ def _sampler(dataset: Dataset, settings: Preset, size: int, seed: int) -> Sample
     clips = dataset.clips("train")
     candidates = source_candidates(dataset, clips[0].name)
     auxiliary = _background_pool(size, seed) if settings.auxiliary_backgrounds else None
-    sampler = Sampler(clips, builder, candidates, auxiliary=auxiliary, seed=seed)
+    boxes = settings.discriminator is not None and settings.discriminator.looks_at_crops
+    sampler = Sampler(clips, builder, candidates, auxiliary=auxiliary, seed=seed, boxes=boxes)
     for index in track(range(len(clips)), "preparing clips"):
         sampler.prepared(index)
     return sampler
@@ -166,7 +188,7 @@ def _write_plan(
         "fingerprint": dataset.fingerprint,
         "seed": request.seed,
         "steps": steps,
-        **_init_identity(request),
+        **_file_identities(request),
     }
     write_json(request.out / "plan.json", plan)
 
@@ -182,13 +204,14 @@ def _export(
         "fingerprint": dataset.fingerprint,
         "identity": identity,
         "seed": request.seed,
-        **_init_identity(request),
+        **_file_identities(request),
         "steps": state.step,
         "schedule": steps,
         "size": request.size or settings.size,
         "version": __version__,
         "torch": torch.__version__.split("+")[0],
         "machine": platform.machine(),
+        **_adversarial(settings),
     }
     save_trained(
         state.averaged,
@@ -196,7 +219,9 @@ def _export(
         config=settings.generator,
         deviations=settings.deviations,
         inputs=settings.inputs,
-        losses=settings.losses,
+        # These weights serve personalization, which has no discriminator.
+        losses=replace(settings.losses, adversarial=0.0),
         training=training,
+        choices=settings.choices,
     )
     return path

@@ -6,48 +6,19 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from iper_bench.body import load_body
 from iper_bench.errors import UserError
-from iper_bench.lwg.config import GeneratorConfig
-from iper_bench.lwg.generator import build_generator
-from iper_bench.lwg.inputs import InputBuilder
 from iper_bench.lwg.objective import StepBatch, objective
-from iper_bench.training.loop import LOG_FILE, LoopOptions, optimiser_for, run_loop
-from iper_bench.training.presets import PRESETS, Preset, learning_rate, preset
+from iper_bench.training.loop import LOG_FILE, LoopOptions, run_loop
+from iper_bench.training.presets import PRESETS, learning_rate, preset
 from iper_bench.training.samples import Sampler, spread_candidates
-from iper_bench.training.state import STATE_FILE, TrainingState
-from tests.turning_clip import TurningClip
-
-SMALL = replace(
-    PRESETS["tiny"],
-    generator=GeneratorConfig(
-        bg_filters=(4, 6, 6, 8), bg_res_blocks=1, filters=(4, 6, 8), res_blocks=1, spade_hidden=8
-    ),
-    losses=replace(PRESETS["tiny"].losses, perceptual=0.0),
-    source_counts=(1, 2),
-    ema=0.9,
-)
-
-
-def new_state(settings: Preset = SMALL) -> TrainingState:
-    torch.manual_seed(3)
-    generator = build_generator(settings.generator, settings.deviations)
-    averaged = {key: value.detach().clone() for key, value in generator.state_dict().items()}
-    return TrainingState(generator, averaged, optimiser_for(generator, settings))
-
-
-def new_sampler(seed: int = 5, kind: type[Sampler] = Sampler) -> Sampler:
-    builder = InputBuilder(load_body("open-coarse"), 64, SMALL.inputs)
-    clips = [TurningClip(), TurningClip(name="other", plain=60)]
-    return kind(clips, builder, range(8), auxiliary=lambda rng: np.full((64, 64, 3), 90, np.uint8), seed=seed)
+from iper_bench.training.state import STATE_FILE
+from tests.training.small import SMALL, InterruptedSampler, new_sampler, new_state
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +75,6 @@ def test_objective_known_answers(sampler: Sampler) -> None:
     wrong = (*outputs[:2], 1.0 - batch.source_masks, outputs[3], 1.0 - batch.target_masks)
     _, terms = objective(wrong, batch, SMALL.losses, None)
     assert float(terms["mask"]) == pytest.approx(-np.log(1e-6), rel=0.02)  # float32 1 - 1e-6
-
-
-class InterruptedSampler(Sampler):
-    """Ctrl-C arrives while step 3 is drawn."""
-
-    def batch(self, step: int, *, people: int, source_counts: Sequence[int], targets: int) -> StepBatch:
-        if step == 3:
-            raise KeyboardInterrupt
-        return super().batch(step, people=people, source_counts=source_counts, targets=targets)
 
 
 def test_resume_is_exact(sampler: Sampler, tmp_path: Path) -> None:

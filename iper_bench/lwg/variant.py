@@ -1,0 +1,268 @@
+"""``Variant``: one name for every choice in which the released code, the paper's text and the packaged
+weights differ.
+
+Numbers in brackets are rows of the paper-against-code table of the fact sheet (``networks/lwg.md``, section
+3.3), others its sections; "ours" has no counterpart in either source. A dash marks a value that is not read.
+
+========================  ======================  =============  ==================  ======================
+switch                    released                paper          embedded            source
+========================  ======================  =============  ==================  ======================
+inputs.initial_image      uv-merge                averaged       averaged            [9], 4.6
+inputs.fill_unseen        -                       False          True                [9]; True is ours
+inputs.only_visible       False                   True           True                [8]
+inputs.visibility_size    0                       0              512                 Algorithm 1; 512: ours
+inputs.neighbours         3                       1              1                   4.5 (top_k)
+inputs.foreground         edge-colours            cut            nearest-colour      [10], 4.5; last: ours
+inputs.band               4 (window 9)            -              6                   section 6; 6: ours
+inputs.matte_erode        3                       1              -                   4.5 (conf_erode_ks)
+inputs.person             matte                   silhouette     matte               [2], [10]
+inputs.background_dilate  11                      1              5                   4.5 (bg_ks); 5: ours
+inputs.prefill            False                   False          True                ours
+inputs.blank              zero                    zero           -                   4.5
+deviations.*, all four    False                   False          True                ours
+losses.source             5 (10, halved)          10             3                   3.2, [5]
+losses.background         5 (10, halved)          0              5                   3.2, [5]
+losses.perceptual         10                      10             0.5                 3.2
+losses.pixel              0                       0              10                  ours
+losses.mask               5                       2.5            1                   3.2, [4]
+losses.smooth             1                       2.5            0.05                3.2, [4]
+losses.adversarial        1                       1              0                   3.2
+kinds.mask                bce-matte               l2-silhouette  bce-matte           [2], [3]
+kinds.background          last                    -              known               3.2, [5]; known: ours
+perceptual                vgg19                   vgg19          efficientnet-lite0  3.1; last: ours
+face                      sphere20a-layers        sphere20a      none                [6]
+face_weight               5                       5              0                   3.2
+discriminator             patch_global_body_head  the same       none                2, [7]
+discriminator_scores      mean                    sum            -                   [7]
+auxiliary_backgrounds     True                    False          True                6, [7]
+========================  ======================  =============  ==================  ======================
+
+The four deviations are off in ``released`` and ``paper``. Rows [1], [12], [13] and [22] are not choices here:
+polarity, the networks and the boxes are the released ones in every variant. Rows [11] (the background's
+source) and [14] to [16] (schedules) belong to samplers and presets, [17] to personalization, [18] to [21] to
+the tasks. The sheet tells neither how wide the paper's hole is nor its perceptual network: 1 and vgg19 are
+assumptions.
+
+Training has no face term and averages the discriminators' scores. It refuses a set-up that asks for more
+(:func:`require_trainable`); a preset that goes without says so by an override.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from iper_bench.errors import UserError, unknown_name
+from iper_bench.lwg.config import Deviations
+from iper_bench.lwg.inputs import InputOptions
+from iper_bench.lwg.objective import LossWeights, Perceptual, TermKinds
+from iper_bench.lwg.perceptual import EfficientNetLiteLoss, VGGPerceptualLoss
+
+VGG19, EFFICIENTNET_LITE0 = "vgg19", "efficientnet-lite0"
+PERCEPTUAL_NETWORKS = (VGG19, EFFICIENTNET_LITE0)
+NO_FACE = "none"
+FACE_TERMS = ("sphere20a-layers", "sphere20a", NO_FACE)
+SCORES = ("mean", "sum")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A complete set of choices; the module's table says what each one is and where it comes from.
+
+    Attributes
+    ----------
+    name: of the set.
+    inputs, deviations, losses, kinds: see their classes.
+    perceptual: ``"vgg19"`` (released) or ``"efficientnet-lite0"``, whose weights come with a package.
+    face: ``"sphere20a-layers"`` (five weighted outputs), ``"sphere20a"`` (one L1 on the embedding) or
+        ``"none"``; ``face_weight`` is its weight.
+    discriminator: name of its class, ``None`` = no adversarial term.
+    discriminator_scores: ``"mean"`` or ``"sum"`` over its patch networks.
+    auxiliary_backgrounds: whether backgrounds without a person feed the background stream too.
+
+    Raises
+    ------
+    UserError for an unknown perceptual network, face term or way of joining scores.
+    """
+
+    name: str
+    inputs: InputOptions
+    deviations: Deviations
+    losses: LossWeights
+    kinds: TermKinds
+    perceptual: str
+    face: str
+    face_weight: float
+    discriminator: str | None
+    discriminator_scores: str
+    auxiliary_backgrounds: bool
+
+    def __post_init__(self) -> None:
+        for field, known in (
+            ("perceptual", PERCEPTUAL_NETWORKS),
+            ("face", FACE_TERMS),
+            ("discriminator_scores", SCORES),
+        ):
+            if getattr(self, field) not in known:
+                raise unknown_name(field, str(getattr(self, field)), known, where=f"variant '{self.name}'")
+
+    def switches(self) -> dict[str, Any]:
+        """Every switch but the name: ``group.switch`` or ``switch`` to its value."""
+        found: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if is_dataclass(value):
+                found |= {f"{field.name}.{f.name}": getattr(value, f.name) for f in fields(value)}
+            elif field.name != "name":
+                found[field.name] = value
+        return found
+
+    def overridden(self, changes: Mapping[str, Any]) -> Variant:
+        """The same set with some switches changed, named as in :meth:`switches`. Raises UserError for an
+        unknown one.
+        """
+        known = self.switches()
+        result = self
+        for key, value in changes.items():
+            if key not in known:
+                raise unknown_name("switch", key, known, where=f"variant '{self.name}'")
+            group, _, switch = key.rpartition(".")
+            changed: Any = replace(getattr(result, group), **{switch: value}) if group else value
+            result = replace(result, **{group or switch: changed})
+        return result
+
+    def overrides(self) -> dict[str, Any]:
+        """The switches in which this set differs from the variant of its name, with their values here."""
+        named = variant(self.name).switches()
+        return {key: value for key, value in self.switches().items() if value != named[key]}
+
+
+RELEASED = Variant(
+    name="released",
+    inputs=InputOptions(
+        visibility_size=0,
+        only_visible=False,
+        background_dilate=11,
+        band=4,
+        prefill=False,
+        initial_image="uv-merge",
+        neighbours=3,
+        foreground="edge-colours",
+        matte_erode=3,
+        person="matte",
+        blank="zero",
+    ),
+    deviations=Deviations(),
+    losses=LossWeights(
+        source=5.0, background=5.0, perceptual=10.0, pixel=0.0, mask=5.0, smooth=1.0, adversarial=1.0
+    ),
+    kinds=TermKinds(mask="bce-matte", background="last"),
+    perceptual=VGG19,
+    face="sphere20a-layers",
+    face_weight=5.0,
+    discriminator="patch_global_body_head",
+    discriminator_scores="mean",
+    auxiliary_backgrounds=True,
+)
+
+PAPER = Variant(
+    name="paper",
+    inputs=InputOptions(
+        visibility_size=0,
+        only_visible=True,
+        background_dilate=1,
+        band=0,
+        prefill=False,
+        initial_image="averaged",
+        fill_unseen=False,
+        neighbours=1,
+        foreground="cut",
+        matte_erode=1,
+        person="silhouette",
+        blank="zero",
+    ),
+    deviations=Deviations(),
+    losses=LossWeights(
+        source=10.0, background=0.0, perceptual=10.0, pixel=0.0, mask=2.5, smooth=2.5, adversarial=1.0
+    ),
+    kinds=TermKinds(mask="l2-silhouette"),
+    perceptual=VGG19,
+    face="sphere20a",
+    face_weight=5.0,
+    discriminator="patch_global_body_head",
+    discriminator_scores="sum",
+    auxiliary_backgrounds=False,
+)
+
+EMBEDDED = Variant(
+    name="embedded",
+    inputs=InputOptions(),
+    deviations=Deviations(
+        known_background=True, prefilled_hole=True, silhouette_prior=True, residual_colour=True
+    ),
+    losses=LossWeights(source=3.0, background=5.0, perceptual=0.5, pixel=10.0, mask=1.0, smooth=0.05),
+    kinds=TermKinds(),
+    perceptual=EFFICIENTNET_LITE0,
+    face=NO_FACE,
+    face_weight=0.0,
+    discriminator=None,
+    discriminator_scores="mean",
+    auxiliary_backgrounds=True,
+)
+
+VARIANTS: Mapping[str, Variant] = {each.name: each for each in (RELEASED, PAPER, EMBEDDED)}
+
+
+def variant(name: str) -> Variant:
+    """The variant called ``name``. Raises UserError with the nearest names when unknown."""
+    if name not in VARIANTS:
+        raise unknown_name("variant", name, VARIANTS)
+    return VARIANTS[name]
+
+
+def require_trainable(choices: Variant, where: str) -> None:
+    """Raise UserError when ``choices`` hold something that training does not offer yet."""
+    missing = []
+    if choices.face != NO_FACE:
+        missing.append(f"face '{choices.face}'")
+    if choices.discriminator is not None and choices.discriminator_scores != "mean":
+        missing.append(f"discriminator_scores '{choices.discriminator_scores}'")
+    if missing:
+        raise UserError(
+            f"training does not offer {' and '.join(missing)} yet",
+            where=where,
+            expected="a preset that overrides them by name",
+        )
+
+
+def perceptual_network(name: str, weights: Path | None) -> Perceptual:
+    """The perceptual term called ``name``.
+
+    Parameters
+    ----------
+    weights: torchvision's VGG19 file for ``"vgg19"``; must be ``None`` for ``"efficientnet-lite0"``, whose
+        weights come with a package.
+
+    Raises
+    ------
+    UserError when the file is missing, is not one of VGG19, or is given to a network that takes none.
+    """
+    if name == EFFICIENTNET_LITE0:
+        if weights is not None:
+            raise UserError(
+                f"perceptual network '{name}' takes no weights file",
+                where=str(weights),
+                expected=f"a preset with '{VGG19}'",
+            )
+        return EfficientNetLiteLoss()
+    if name != VGG19:
+        raise unknown_name("perceptual network", name, PERCEPTUAL_NETWORKS)
+    if weights is None:
+        raise UserError(
+            f"perceptual network '{name}' needs its weights, which pip does not bring",
+            expected="torchvision's file vgg19-dcbb9e9d.pth",
+            hint="--perceptual-weights FILE",
+        )
+    return VGGPerceptualLoss(weights)
