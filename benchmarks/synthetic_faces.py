@@ -1,6 +1,6 @@
 """How often MTCNN finds the faces of the embedded dataset: front, half profile, and (wrongly) from behind.
 
-    python benchmarks/synthetic_faces.py [--sizes 128 256 512] [--actors 20]
+    python benchmarks/synthetic_faces.py [--sizes 128 256 512] [--actors 20] [--body open-coarse]
 
 MTCNN of facenet-pytorch with the weights it brings, ``min_face_size`` 20; a face counts from probability 0.9.
 At 128 px the head is 11 px wide, under any face detector's least size: there the picture is also given four
@@ -37,13 +37,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256, 512])
     parser.add_argument("--actors", type=int, default=20)
+    parser.add_argument("--body", default="open-coarse")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     detector = MTCNN(min_face_size=20, device="cpu")
     with tempfile.TemporaryDirectory() as home:
         os.environ["IPER_BENCH_HOME"] = home
         for size in arguments.sizes:
-            dataset = SyntheticDataset(SyntheticConfig(size=size))
+            dataset = SyntheticDataset(SyntheticConfig(size=size, body=arguments.body))
             clips = [dataset.clip(f"actor{actor:03d}/outfit0") for actor in range(arguments.actors)]
             pictures = np.stack([clip.frames(list(VIEWS.values())) for clip in clips])
             for enlarged in (1, 4) if size <= 128 else (1,):

@@ -3,9 +3,9 @@
     pip install -e '.[body-build]'
     python tools/build_open_body.py
 
-Needs about two minutes and 0.8 GB of disk for anny's own cache (in the home folder unless ANNY_CACHE_DIR
-says otherwise). Deterministic: the same versions of anny, numpy, scipy and fast-simplification give the
-same bytes.
+The first run fills anny's own cache of 0.9 GB (in the home folder unless ANNY_CACHE_DIR says otherwise); its
+cost stands in docs/open_body.md. Deterministic: the same versions of anny, numpy, scipy and
+fast-simplification give the same bytes.
 """
 
 from __future__ import annotations

@@ -41,6 +41,9 @@ def show(name: str, trials: bool, data_root: str | None, size: int | None) -> No
         from iper_bench.protocol.trials import build_trials
 
         dataset = DATASETS.get(found.dataset)(root=data_root, size=size or found.image_size)
-        rows = [(trial.name, f"{len(trial.target_frames)} frames") for trial in build_trials(found, dataset)]
-        click.echo(f"# {len(rows)} trials")
+        rows = [
+            (trial.name, f"{len(trial.target_frames)} frames", trial.views_text)
+            for trial in build_trials(found, dataset)
+        ]
+        click.echo(f"# {len(rows)} trials; candidate views as angle: frame (heading)")
         print_columns(rows)

@@ -1,10 +1,10 @@
 """The generator's objective in training and personalization: the released terms with named weights.
 
-Terms (fact sheet section 3): L1 on the reconstructed sources, L1 on the background where a clean one is
-known, a perceptual term on the target, binary cross entropy and total variation of the masks. ``pixel`` (L1
-on the composed target) is an addition of ours that short training needs; its weight is 0 in the released
-weights. ``adversarial`` is the least-squares term of a discriminator that the caller brings; it is off by
-default. :class:`TermKinds` names the terms that the paper writes in another way.
+Terms (as in iPERCore's LWGTrainer): L1 on the reconstructed sources, L1 on the background where a clean
+one is known, a perceptual term on the target, binary cross entropy and total variation of the masks.
+``pixel`` (L1 on the composed target) is an addition of ours that short training needs; its weight is 0 in the
+released weights. ``adversarial`` is the least-squares term of a discriminator that the caller brings; it is
+off by default. :class:`TermKinds` names the terms that the paper writes in another way.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Personalization: a few optimisation steps on the sources of one person (paper section 3.4; fact sheet
-section 5).
+"""Personalization: a few optimisation steps on the sources of one person (paper section 3.4; iPERCore's
+personalization trainer).
 
 Each step takes one of the sources as the target and all of them as sources. The optimiser is Adam at 1e-4
 with betas (0.9, 0.999), constant, over all generator parameters, as released; the released discriminator

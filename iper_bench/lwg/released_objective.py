@@ -39,7 +39,7 @@ FaceDistance = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Lambdas:
-    """Weights of the released objective (fact: the paper's differ: lambda_a = 2.5 for mask and smoothness
+    """Weights of the released objective (the paper's differ: lambda_a = 2.5 for mask and smoothness
     together).
     """
 

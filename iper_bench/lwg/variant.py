@@ -1,47 +1,46 @@
 """``Variant``: one name for every choice in which the released code, the paper's text and the packaged
 weights differ.
 
-Numbers in brackets are rows of the paper-against-code table of the fact sheet (``networks/lwg.md``, section
-3.3), others its sections; "ours" has no counterpart in either source. A dash marks a value that is not read.
+The column ``paper`` is the text of arXiv 2011.09055 (section 3), ``released`` iPERCore with its training
+configuration ``train_aug_bg.toml``; the last column says what differs. A dash marks a value that is not read.
 
 ========================  ======================  =============  ==================  ======================
-switch                    released                paper          embedded            source
+switch                    released                paper          embedded            what differs
 ========================  ======================  =============  ==================  ======================
-inputs.initial_image      uv-merge                averaged       averaged            [9], 4.6
-inputs.fill_unseen        -                       False          True                [9]; True is ours
-inputs.only_visible       False                   True           True                [8]
-inputs.visibility_size    0                       0              512                 Algorithm 1; 512: ours
-inputs.neighbours         3                       1              1                   4.5 (top_k)
-inputs.foreground         edge-colours            cut            nearest-colour      [10], 4.5; last: ours
-inputs.band               4 (window 9)            -              6                   section 6; 6: ours
-inputs.matte_erode        3                       1              -                   4.5 (conf_erode_ks)
-inputs.person             matte                   silhouette     matte               [2], [10]
-inputs.background_dilate  11                      1              5                   4.5 (bg_ks); 5: ours
+inputs.initial_image      uv-merge                averaged       averaged            texture or mean warp
+inputs.fill_unseen        -                       False          True                True is ours
+inputs.only_visible       False                   True           True                ``only_vis``; Algorithm 1
+inputs.visibility_size    0                       0              512                 512 is ours
+inputs.neighbours         3                       1              1                   ``top_k``
+inputs.foreground         edge-colours            cut            nearest-colour      last is ours
+inputs.band               4 (window 9)            -              6                   6 is ours
+inputs.matte_erode        3                       1              -                   ``conf_erode_ks``
+inputs.person             matte                   silhouette     matte               matting or body
+inputs.background_dilate  11                      1              5                   ``bg_ks``; 5 is ours
 inputs.prefill            False                   False          True                ours
-inputs.blank              zero                    zero           -                   4.5
+inputs.blank              zero                    zero           -
 deviations.*, all four    False                   False          True                ours
-losses.source             5 (10, halved)          10             3                   3.2, [5]
-losses.background         5 (10, halved)          0              5                   3.2, [5]
-losses.perceptual         10                      10             0.5                 3.2
+losses.source             5 (10, halved)          10             3                   mean with background
+losses.background         5 (10, halved)          0              5                   not in the paper
+losses.perceptual         10                      10             0.5
 losses.pixel              0                       0              10                  ours
-losses.mask               5                       2.5            1                   3.2, [4]
-losses.smooth             1                       2.5            0.05                3.2, [4]
-losses.adversarial        1                       1              0                   3.2
-kinds.mask                bce-matte               l2-silhouette  bce-matte           [2], [3]
-kinds.background          last                    -              known               3.2, [5]; known: ours
-perceptual                vgg19                   vgg19          efficientnet-lite0  3.1; last: ours
-face                      sphere20a-layers        sphere20a      none                [6]
-face_weight               5                       5              0                   3.2
-discriminator             patch_global_body_head  the same       none                2, [7]
-discriminator_scores      mean                    sum            -                   [7]
-auxiliary_backgrounds     True                    False          True                6, [7]
+losses.mask               5                       2.5            1                   paper: lambda_a for both
+losses.smooth             1                       2.5            0.05                paper: lambda_a for both
+losses.adversarial        1                       1              0
+kinds.mask                bce-matte               l2-silhouette  bce-matte           target and distance
+kinds.background          last                    -              known               known is ours
+perceptual                vgg19                   vgg19          efficientnet-lite0  last is ours
+face                      sphere20a-layers        sphere20a      none                five layers, or one
+face_weight               5                       5              0
+discriminator             patch_global_body_head  the same       none
+discriminator_scores      mean                    sum            -                   over the discriminators
+auxiliary_backgrounds     True                    False          True                not in the paper
 ========================  ======================  =============  ==================  ======================
 
-The four deviations are off in ``released`` and ``paper``. Rows [1], [12], [13] and [22] are not choices here:
-polarity, the networks and the boxes are the released ones in every variant. Rows [11] (the background's
-source) and [14] to [16] (schedules) belong to samplers and presets, [17] to personalization, [18] to [21] to
-the tasks. The sheet tells neither how wide the paper's hole is nor its perceptual network: 1 and vgg19 are
-assumptions.
+The four deviations are off in ``released`` and ``paper``. Not choices here: the polarity of masks, the
+networks and the boxes are the released ones in every variant; schedules and the background's source belong
+to presets and samplers, the camera to the tasks. The paper states neither the width of the hole nor its
+perceptual network: 1 and vgg19 are assumptions.
 
 Training has no face term and averages the discriminators' scores. It refuses a set-up that asks for more
 (:func:`require_trainable`); a preset that goes without says so by an override.

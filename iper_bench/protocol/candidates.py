@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iper_bench.protocol.heading import DECIMALS, Doubles, heading_and_tilt, usable
+from iper_bench.protocol.view import View
 
 VIEW_ANGLES = (0, 45, 90, 135, 180, 225, 270, 315)  # centres of the bins, degrees
 HALF_BIN = 22.5
@@ -41,9 +42,9 @@ class Candidates:
     own_bin: tuple[bool, ...]
 
     @property
-    def views_known(self) -> bool:
-        """Whether every view angle was found."""
-        return all(self.own_bin)
+    def views(self) -> tuple[View, ...]:
+        """The same, one value per candidate."""
+        return tuple(map(View, self.frames, VIEW_ANGLES, self.headings, self.own_bin))
 
     def sources(self, counts: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
         """sn -> frame indices, for the sn of ``counts`` (each a key of :data:`SOURCE_POSITIONS`)."""

@@ -134,10 +134,18 @@ def _entries(fields: Fields, counts: tuple[int, ...]) -> tuple[Entry, ...]:
 def _entry(content: Any, where: str, counts: tuple[int, ...]) -> Entry:
     keys = ("video", "candidates", "view_angles", "sources", "self", "cross")
     fields = Fields(content, where, keys)
+    candidates = _frame_list(fields, "candidates") if fields.has("candidates") else ()
+    angles = fields.integers("view_angles") if fields.has("view_angles") else ()
+    if angles and len(angles) != len(candidates):
+        raise UserError(
+            f"{len(angles)} angles",
+            where=fields.place("view_angles"),
+            expected=f"one for each of the {len(candidates)} candidates",
+        )
     return Entry(
         video=fields.text("video"),
-        candidates=_frame_list(fields, "candidates") if fields.has("candidates") else (),
-        view_angles=fields.integers("view_angles") if fields.has("view_angles") else (),
+        candidates=candidates,
+        view_angles=angles,
         sources=_sources(fields.raw("sources"), fields.place("sources"), counts),
         self_drive=_drive(fields, "self", ("video", "frames")) if fields.has("self") else None,
         cross_drive=_drive(fields, "cross", ("video", "frames", "real")) if fields.has("cross") else None,

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from iper_bench.hashing import content_hash
+from iper_bench.protocol.view import View
 
 FORMAT = 1
 TASKS = ("motion_imitation",)
@@ -95,7 +96,12 @@ class Drive:
 class Entry:
     """One clip: its sources for every sn, and how it is driven by itself and by another.
 
-    ``views_known``: false when the yaw rule had to fill a view angle from another bin.
+    Attributes
+    ----------
+    candidates, view_angles: frames that sources are taken from and the view each stands for; either may be
+        empty when the protocol lists its clips.
+    headings, own_bin: the true heading of each candidate in degrees, and whether it lies in the bin of its
+        view angle; measured by the yaw rule, empty otherwise.
     """
 
     video: str
@@ -104,7 +110,21 @@ class Entry:
     sources: dict[int, tuple[int, ...]]
     self_drive: Drive | None
     cross_drive: Drive | None
-    views_known: bool = True
+    headings: tuple[float, ...] = ()
+    own_bin: tuple[bool, ...] = ()
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """One value per candidate."""
+        return tuple(
+            View(
+                frame,
+                self.view_angles[place] if self.view_angles else None,
+                self.headings[place] if self.headings else None,
+                self.own_bin[place] if self.own_bin else None,
+            )
+            for place, frame in enumerate(self.candidates)
+        )
 
 
 @dataclass(frozen=True)
@@ -135,6 +155,8 @@ class Protocol:
         """The protocol as plain lists and dictionaries, without the description: what its hash covers."""
         content = asdict(self)
         del content["description"]
+        for clip in content["clips"]:
+            del clip["headings"], clip["own_bin"]  # measured on the dataset, never read
         return {"format": FORMAT, **content}
 
     @property

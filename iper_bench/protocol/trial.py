@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from iper_bench.protocol.view import View, views_known
+
 TASK_IMITATION = "motion_imitation"
 SELF = "self"
 CROSS = "cross"
@@ -26,7 +28,8 @@ class Trial:
     truth_frames: frames of ``target_clip`` that are the paired truth (self), or ``None``.
     real_frames: frames of ``source_clip`` that form the real set of the unpaired metrics (cross), or
         ``None``.
-    views_known: whether every source candidate came from its own yaw bin.
+    views: the candidates that sources are taken from, in the order of their view angles; empty when the
+        protocol lists sources and no candidates.
     """
 
     protocol: str
@@ -38,7 +41,17 @@ class Trial:
     target_frames: tuple[int, ...]
     truth_frames: tuple[int, ...] | None = None
     real_frames: tuple[int, ...] | None = None
-    views_known: bool = True
+    views: tuple[View, ...] = ()
+
+    @property
+    def views_known(self) -> bool:
+        """Whether every candidate shows the view it stands for; false without candidates."""
+        return views_known(self.views)
+
+    @property
+    def views_text(self) -> str:
+        """The candidates in words, ``angle: frame (heading)`` each."""
+        return ", ".join(map(str, self.views)) or "views unknown"
 
     @property
     def name(self) -> str:

@@ -75,7 +75,8 @@ def _resolve(protocol: Protocol, rules: Rules, dataset: Dataset) -> list[Entry]:
                 sources=candidates.sources(protocol.source_counts),
                 self_drive=_self_drive(rules, clip),
                 cross_drive=_cross_drive(rules, clips, position),
-                views_known=candidates.views_known,
+                headings=candidates.headings,
+                own_bin=candidates.own_bin,
             )
         )
     return entries
@@ -152,7 +153,7 @@ def _self_trial(protocol: Protocol, entry: Entry, drive: Drive, dataset: Dataset
         target_clip=entry.video,
         target_frames=frames,
         truth_frames=frames,
-        views_known=entry.views_known,
+        views=entry.views,
     )
 
 
@@ -176,5 +177,5 @@ def _cross_trial(protocol: Protocol, entry: Entry, drive: Drive, dataset: Datase
         target_clip=drive.video,
         target_frames=drive.frames.frames(),
         real_frames=drive.real.frames(),
-        views_known=entry.views_known,
+        views=entry.views,
     )

@@ -21,6 +21,7 @@ from iper_bench.report.evidence import Bench, Evidence
 from iper_bench.report.exhibits import build_grid
 from iper_bench.report.paper import NOT_COMPARABLE, SOURCE
 from iper_bench.report.reading import read_evidence
+from iper_bench.report.source_views import odd_views
 from iper_bench.report.sweep_plot import METRIC, draw_run, is_sweep, sweep_lines
 from iper_bench.report.table import TITLES, Table, build_table, further_table, settings_of
 
@@ -198,6 +199,7 @@ def page_context(evidence: Evidence, sections: Sequence[Section]) -> dict[str, A
         "figures": {section.anchor: [f for f in section.figures if f in shown] for section in sections},
         "passports": passports.passports(evidence),
         "coverage": passports.coverage(evidence),
+        "odd_views": odd_views(evidence),
         "failures": [(facts.folder.name, *failure) for facts in evidence.runs for failure in facts.failures],
         "provenance": passports.provenance(evidence),
         "titles": TITLES,

@@ -11,6 +11,7 @@ from typing import Any
 from iper_bench.hashing import canonical_json
 from iper_bench.report.evidence import NOT_THE_PAPERS, OFFLINE, Evidence, Measurement
 from iper_bench.report.paper import SOURCE
+from iper_bench.report.source_views import odd_views
 from iper_bench.report.table import percent
 
 DIRECTION_WORDS = {True: "higher is better", False: "lower is better", None: "no direction"}
@@ -65,6 +66,9 @@ def summary(evidence: Evidence) -> list[tuple[str, str]]:
         ("Clips", f"{len(clips)}, at most {frames} frames behind one number"),
         ("Numbers", f"{len(listed)}, of which {missing} missing"),
     ]
+    odd = odd_views(evidence)
+    if odd:
+        lines.append(("Clips with unknown or out-of-bin source views", str(len(odd))))
     if failed:
         lines.append(("Failed units", str(failed)))
     unfinished = [str(facts.folder) for facts in evidence.runs if not facts.ended]

@@ -60,7 +60,7 @@ def to_markdown(table: Table, *, level: int = 3) -> str:
         if quoted:
             lines += [f"*{part.quoted_title}*", ""]
             lines += _markdown_block("method", part.columns, quoted, quoted=True)
-    notes = [note for note in (offline_note(table), *table.notes) if note]
+    notes = [note for note in (offline_note(table), table.views_note, *table.notes) if note]
     missing = [f"{MISSING} {line}" for line in missing_values(table)]
     return (
         "\n".join([*lines, *(f"{note}  " for note in notes), "", *(f"* {line}" for line in missing)]).rstrip()
@@ -103,6 +103,8 @@ def print_table(table: Table, console: Console, *, quoted: bool = True, notes: b
     for note in (offline_note(table), *table.notes, "Coverage is 100 % where no percentage stands."):
         if note and notes:
             console.print(escape(note), highlight=False, style="dim")
+    if table.views_note:
+        console.print(escape(table.views_note), highlight=False)
     for line in missing_values(table):
         console.print(escape(f"{MISSING} {line}"), highlight=False)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from iper_bench.errors import UserError
 from iper_bench.report import paper
 from iper_bench.report.evidence import NOT_THE_PAPERS, OFFLINE, Bench, Evidence, Measurement
+from iper_bench.report.source_views import ODD_MARK, views_note
 from iper_bench.report.statistics import FEWEST_CLIPS, paired, separable
 
 #: columns of the paper's Table 1, in its order
@@ -73,7 +74,9 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. ``quoted`` are the paper's rows, empty when there are none for these columns."""
+    """One table. ``quoted`` are the paper's rows, empty when there are none for these columns; ``views_note``
+    names the clips whose sources do not show the views asked for.
+    """
 
     bench: Bench
     sn: int
@@ -84,6 +87,7 @@ class Table:
     quoted: tuple[TableRow, ...]
     quoted_title: str
     notes: tuple[str, ...]
+    views_note: str | None = None
 
     def part(self, setting: str) -> Table:
         """The same table with the columns of one setting only."""
@@ -172,16 +176,18 @@ def _table(
     for name in methods:
         cells = tuple(_cell(shown, name, c, best[c.setting, c.metric] == name) for c in columns)
         rows.append(TableRow(labels[name], cells))
+    views = views_note(evidence, bench, sn)
     return Table(
         bench=bench,
         sn=sn,
         steps=steps,
-        title=_title(bench, sn, steps),
+        title=_title(bench, sn, steps) + (f" {ODD_MARK}" if views else ""),
         columns=tuple(columns),
         rows=tuple(rows),
         quoted=_quoted(columns),
         quoted_title=f"quoted from {paper.SOURCE}, Table 1 (sn={PAPER_SN}); {paper.NOT_COMPARABLE}",
         notes=_notes(numbered),
+        views_note=views,
     )
 
 

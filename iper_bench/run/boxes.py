@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Boxes = NDArray[np.float32]
 
-ENLARGEMENT = 1.05  # the factor of the official mask boxes (preprocess.md, 3.3)
+ENLARGEMENT = 1.05  # of person boxes in the official evaluator: his_evaluators, yolov3/human_detector.py
 _BATCH = 64  # bodies posed at once: about 20 MB with 7,000 vertices
 
 

@@ -9,6 +9,11 @@ from typing import Any
 
 from iper_bench.hashing import content_hash
 from iper_bench.protocol.trial import Trial
+from iper_bench.protocol.view import View
+
+# Headings in a plan are for people and end up in its hash: tenths of a degree, which machines that round
+# differently agree on.
+HEADING_DECIMALS = 1
 
 
 def ranges(frames: Sequence[int] | None) -> list[list[int]] | None:
@@ -25,7 +30,8 @@ def ranges(frames: Sequence[int] | None) -> list[list[int]] | None:
 
 
 def trial_content(trial: Trial) -> dict[str, Any]:
-    """A trial as plain values, frames as runs."""
+    """A trial as plain values, frames as runs, candidate views as one list per fact."""
+    views = trial.views
     return {
         "name": trial.name,
         "protocol": trial.protocol,
@@ -38,12 +44,26 @@ def trial_content(trial: Trial) -> dict[str, Any]:
         "truth_frames": ranges(trial.truth_frames),
         "real_frames": ranges(trial.real_frames),
         "views_known": trial.views_known,
+        "views": {
+            "angles": [view.angle for view in views],
+            "frames": [view.frame for view in views],
+            "headings": [_heading(view) for view in views],
+            "own_bin": [view.own_bin for view in views],
+        },
     }
 
 
+def _heading(view: View) -> float | None:
+    return None if view.heading is None else round(view.heading, HEADING_DECIMALS) % 360.0
+
+
 def trial_id(trial: Trial) -> str:
-    """Content hash of a trial with the sources of every sn."""
-    return content_hash(trial_content(trial))
+    """Content hash of a trial with the sources of every sn. The views follow from clip and protocol and are
+    not in it.
+    """
+    content = trial_content(trial)
+    del content["views"]
+    return content_hash(content)
 
 
 @dataclass(frozen=True)
@@ -76,7 +96,7 @@ class Unit:
         """
         trial = trial_content(self.trial)
         trial["sources"] = list(self.trial.sources[self.sn])
-        del trial["views_known"]
+        del trial["views_known"], trial["views"]
         return content_hash(
             {
                 "method": [self.method, self.identity],

@@ -1,8 +1,9 @@
 """Means over clips with intervals: rows in, sorted plain entries out.
 
 The value of a clip is the mean of its rows, and the headline is the mean over clips, so that a long clip
-weighs as much as a short one. Differs from the paper's evaluator, which averages loader batches over the
-whole set (definitions.md, 1.2): the frame mean beside it is what that tends to.
+weighs as much as a short one. Differs from the paper's evaluator, which averages the means of loader batches
+over the whole set (svip-lab/impersonator, his_evaluators/evaluators/base.py): the frame mean beside it is
+what that tends to.
 """
 
 from __future__ import annotations

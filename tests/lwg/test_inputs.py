@@ -25,7 +25,7 @@ from tests.turning_clip import turning_track
 
 SIZE = 64
 SOURCES, TARGETS = [0, 3, 5], [1, 4]
-# The released values, written down here once more (fact sheet 4.5 and the training configuration).
+# The released values, written down here once more (iPERCore's training configuration).
 RELEASED_FLOW = FlowOptions(
     image_size=SIZE,
     bg_ks=11,

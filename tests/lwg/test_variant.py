@@ -29,7 +29,7 @@ from iper_bench.lwg.variant import (
 )
 
 NARROW = GeneratorConfig(bg_filters=(2, 2), bg_res_blocks=1, filters=(2, 2), res_blocks=1, spade_hidden=2)
-# Switch: released, paper, embedded; from the fact sheet's sections 3.2, 3.3, 4.5, 4.6 and 6.
+# Switch: released, paper, embedded; from the paper's section 3 and iPERCore's train_aug_bg.toml.
 TABLE = {
     "inputs.initial_image": ("uv-merge", "averaged", "averaged"),
     "inputs.fill_unseen": (True, False, True),

@@ -128,6 +128,7 @@ def test_hash_follows_the_content_and_nothing_else(tmp_path: Path) -> None:
         (LISTED, "clips.0.selff", {}, "clips[0]", "did you mean self"),
         (LISTED, "clips.0.sources", {1: [0]}, "clips[0].sources", "one list for each of [1, 2]"),
         (LISTED, "clips.0.sources", {1: [0], 2: [0]}, "clips[0].sources.2", "expected 2 frames"),
+        (LISTED, "clips.0.view_angles", [0], "clips[0].view_angles", "one for each of the 2 candidates"),
         (LISTED, "clips.0.candidates", ["../x.jpg"], "clips[0].candidates", "expected a frame name"),
         (LISTED, "clips.0.cross", {"video": "x", "frames": [0, 1]}, "clips[0].cross", "'real' is missing"),
     ],

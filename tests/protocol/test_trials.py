@@ -11,8 +11,9 @@ from iper_bench.errors import UserError
 from iper_bench.protocol.reading import read_protocol
 from iper_bench.protocol.schema import Protocol
 from iper_bench.protocol.trials import build_trials, spread_over_subjects
+from iper_bench.protocol.view import View
 from tests.protocol.test_reading import LISTED, RULED, changed, write
-from tests.run.toys import PROTOCOL, ToyDataset
+from tests.run.toys import PROTOCOL, ToyDataset, upright
 
 
 @pytest.fixture
@@ -42,6 +43,8 @@ def test_rules_become_trials(protocol: Protocol) -> None:
     # one full turn in eight frames: candidate k is frame k
     assert first.sources == {1: (0,), 2: (0, 4), 4: (0, 2, 4, 6), 8: tuple(range(8))}
     assert first.views_known
+    assert [(view.angle, view.frame) for view in first.views] == [(45 * k, k) for k in range(8)]
+    assert first.views == next(t for t in trials if t.setting == "cross").views
     assert last.name == "cross:p2/c1<-p0/c0"  # the next clip, cyclic
     assert last.truth_frames is None
     assert last.target_frames == last.real_frames == (8, 9, 10, 11)  # limit 4
@@ -80,6 +83,40 @@ def test_listed_clips_become_trials(tmp_path: Path) -> None:
     own, other = build_trials(listed(tmp_path), ToyDataset())
     assert (own.sources, own.truth_frames) == ({1: (3,), 2: (3, 5)}, (8, 9))
     assert (other.target_clip, other.target_frames, other.real_frames) == ("p1/c0", (10, 11), (8, 9))
+
+
+def test_a_clip_that_lacks_a_view_says_so(tmp_path: Path) -> None:
+    """Frames 2 to 10 turn without ever facing 90 degrees; only the first person's clip does."""
+    dataset = ToyDataset()
+    headings = [2.0, 40.0, 137.0, 185.0, 224.0, 272.0, 310.0, 24.0, 60.0]
+    for frame, heading in enumerate(headings, start=2):
+        dataset.clip("p0/c0").track.poses[frame, :3] = upright(heading)
+    protocol = read_protocol(write(tmp_path, PROTOCOL.replace("[0, 7], choose", "[2, 10], choose")))
+    trials = {trial.name: trial for trial in build_trials(protocol, dataset)}
+    for name in ("self:p0/c0", "cross:p0/c0<-p1/c0"):
+        odd = trials[name].views[2]
+        assert (odd.angle, odd.frame, odd.own_bin) == (90, 10, False)
+        assert odd.heading == pytest.approx(60.0, abs=1e-4)  # float32 poses
+        assert not trials[name].views_known
+        assert "90: 10 (60.0, not its bin)" in trials[name].views_text
+        assert trials[name].sources[4] == (2, 10, 5, 7)
+        assert trials[name].views_text.count("not its bin") == 1
+
+
+def test_views_of_listed_clips(tmp_path: Path) -> None:
+    """Labelled candidates are believed, unlabelled and absent ones unknown; the hash holds what was read."""
+    trial = build_trials(listed(tmp_path), ToyDataset())[0]
+    assert (trial.views, trial.views_known, trial.views_text) == ((), False, "views unknown")
+    entry = {"video": "p0/c0", "candidates": [3, 5], "sources": {1: [3], 2: [3, 5]}}
+    entry |= {"self": {"video": "p0/c0", "frames": [8, 9]}}
+    trial = build_trials(listed(tmp_path, "clips", [entry]), ToyDataset())[0]
+    assert trial.views == (View(3, None), View(5, None))
+    assert not trial.views_known
+    labelled = listed(tmp_path, "clips", [{**entry, "view_angles": [0, 180]}])
+    trial = build_trials(labelled, ToyDataset())[0]
+    assert trial.views == (View(3, 0), View(5, 180))
+    assert trial.views_known
+    assert {"headings", "own_bin"}.isdisjoint(labelled.content()["clips"][0])
 
 
 @pytest.mark.parametrize(

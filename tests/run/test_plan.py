@@ -44,7 +44,7 @@ def test_every_part_of_a_unit_is_in_its_id(tmp_path: Path) -> None:
     ]
     assert len({unit.id, *(other.id for other in others)}) == len(others) + 1
     # what does not change a frame does not change the id
-    same = replace(unit, trial=replace(trial, sources={**trial.sources, 8: (0,) * 8}, views_known=False))
+    same = replace(unit, trial=replace(trial, sources={**trial.sources, 8: (0,) * 8}, views=()))
     assert same.id == unit.id
 
 

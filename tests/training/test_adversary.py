@@ -262,14 +262,14 @@ def test_background_is_judged_where_there_are_auxiliary_ones() -> None:
 
 
 def test_released_preset_names_the_released_discriminator() -> None:
-    """Fact sheet sections 2, 3.2 and 6: patch_global_body_head, weight 1, Adam 1e-4 for both."""
+    """iPERCore: patch_global_body_head, weight 1, Adam 1e-4 for both."""
     settings = PRESETS["paper-256"]
     assert settings.losses.adversarial == 1.0
     assert settings.discriminator is not None
     assert settings.discriminator.name == "patch_global_body_head"
     adversary = adversary_for(settings)
     assert adversary is not None
-    # 6,962,625 parameters for each of whole image, body and head (fact sheet section 2)
+    # 6,962,625 parameters for each of whole image, body and head (iPERCore)
     assert sum(p.numel() for p in adversary.discriminator.parameters()) == 3 * 6_962_625
     for step in (0, 120_000, 199_999):
         rate = learning_rate(settings, step, 200_000)
