@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 
 PAPER_BATCH = 16  # his_evaluators' data loader
+PAPER_AVERAGE = f"mean of means of batches of {PAPER_BATCH} frames of one trial"
 EMPTY_BATCH_VALUE = 0.0  # what the evaluator takes for a batch without any reference face
 
 Values = Sequence[float | None]

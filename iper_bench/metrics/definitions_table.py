@@ -80,6 +80,7 @@ def _profiles() -> Iterator[str]:
         profile = PROFILES.get(name)
         yield f"### Profile `{name}`\n"
         yield f"{profile.summary[0].upper()}{profile.summary[1:]}.\n"
+        yield f"Its columns may {'' if profile.comparable else 'not '}stand beside the paper's.\n"
         yield f"Frame: {profile.frame_text}.\n"
         yield "| part | definition |"
         yield "| --- | --- |"

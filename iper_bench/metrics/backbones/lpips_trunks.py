@@ -1,8 +1,7 @@
 """AlexNet, VGG-16 and SqueezeNet 1.1 trunks with the LPIPS v0.1 heads.
 
 From: torchvision's networks (trunks, weights by path) and the ``lpips`` package (heads, bundled). The package
-itself is not
-used: its constructor downloads trunks.
+itself is not used: its constructor downloads trunks.
 Must agree with: ``lpips.npz`` to 2e-6. Input RGB float32 in [-1, 1], shifted and scaled as below.
 """
 
@@ -20,13 +19,16 @@ import numpy.typing as npt
 import torch
 
 from iper_bench.hashing import file_sha256
-from iper_bench.metrics.backbones.network import Image, Network, frozen
+from iper_bench.metrics.backbones.network import Image, Network
+from iper_bench.metrics.backbones.weight_loading import load_network, read_tensors
 from iper_bench.metrics.psnr import signed_unit
 from iper_bench.metrics.weights import Identity, WeightFile
 
 SHIFT = (-0.030, -0.088, -0.188)  # lpips ScalingLayer
 SCALE = (0.458, 0.448, 0.450)
 HEADS_VERSION = "v0.1"
+TRUNK_PREFIX = "features."  # torchvision's name of the part that is used
+HEADS_PACKAGE = "lpips==0.1.4"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,19 @@ def _identity(name: str, network: str, files: tuple[str, ...]) -> Identity:
         preprocessing="RGB in [-1, 1], minus shift, divided by scale of the lpips package",
         licence="BSD-3-Clause (torchvision), BSD-2-Clause (lpips)",
         source="download.pytorch.org/models",
+    )
+
+
+def _heads_identity(name: str) -> Identity:
+    return Identity(
+        name=f"lpips_{name}_heads",
+        architecture=f"LPIPS {HEADS_VERSION} heads, one weight per channel and tap",
+        files=(f"{name}.pth",),
+        sha256=None,
+        preprocessing="unit-normalised taps",
+        licence="BSD-2-Clause (lpips)",
+        source="pip package lpips",
+        pip=HEADS_PACKAGE,
     )
 
 
@@ -79,13 +94,13 @@ def heads_path(name: str) -> Path:
     """The bundled head weights of the installed ``lpips`` package. Raises ModuleNotFoundError without it."""
     spec = find_spec("lpips")
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("package lpips is not installed; try: pip install lpips==0.1.4")
+        raise ModuleNotFoundError(f"package lpips is not installed; try: pip install {HEADS_PACKAGE}")
     return Path(spec.origin).parent / "weights" / HEADS_VERSION / f"{name}.pth"
 
 
 def heads(name: str) -> list[npt.NDArray[np.float32]]:
     """Non-negative channel weights (C,) per tap."""
-    state = torch.load(heads_path(name), map_location="cpu", weights_only=True)
+    state = read_tensors(_heads_identity(name), heads_path(name))
     return [state[f"lin{tap}.model.1.weight"].numpy().ravel() for tap in range(len(TRUNKS[name].taps))]
 
 
@@ -110,15 +125,10 @@ def tap_outputs(features: Any, taps: Sequence[int], inputs: torch.Tensor) -> tup
 
 def load(name: str, file: WeightFile, device: torch.device) -> Network:
     """Trunk ``name`` with the ``features.*`` entries of ``file``; its label hashes trunk and heads
-    together.
+    together. Raises UserError when they do not fit.
     """
     trunk = TRUNKS[name]
-    state = torch.load(file.path, map_location="cpu", weights_only=True)
-    module = trunk_module(name)
-    module.load_state_dict(
-        {k.removeprefix("features."): v for k, v in state.items() if k.startswith("features.")}
-    )
-    frozen(module, device)
+    module = load_network(trunk_module(name), trunk.identity, file.path, device, below=TRUNK_PREFIX)
     both = hashlib.sha256(f"{file.sha256}{file_sha256(heads_path(name))}".encode()).hexdigest()
     return Network(
         trunk.identity,

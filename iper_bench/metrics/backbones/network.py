@@ -9,7 +9,7 @@ fixed-size batches, the last one padded, so that the shape never changes; the bi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ DEVICE_BATCH = 32
 Image = npt.NDArray[np.uint8]
 Prepare = Callable[[Image], torch.Tensor]
 Forward = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 class Network:
@@ -71,13 +72,6 @@ class Network:
         return np.stack([outputs[0].ravel() for outputs in self.features(images)])
 
 
-def load_state(module: torch.nn.Module, path: Path, device: torch.device) -> torch.nn.Module:
-    """Load a state dict strictly (weights only, never code) and freeze the module in eval mode."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    module.load_state_dict(state)
-    return frozen(module, device)
-
-
-def frozen(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+def frozen(module: Module, device: torch.device) -> Module:
     """Eval mode, no gradients, on the device."""
     return module.eval().requires_grad_(False).to(device)

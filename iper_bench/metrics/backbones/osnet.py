@@ -11,7 +11,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from iper_bench.metrics.backbones.network import Network, Prepare, frozen
+from iper_bench.metrics.backbones.network import Network, Prepare
+from iper_bench.metrics.backbones.weight_loading import load_network
 from iper_bench.metrics.weights import Identity, WeightFile
 
 CHANNELS = (64, 256, 384, 512)  # x1.0
@@ -158,14 +159,7 @@ def _stage(inputs: int, outputs: int, *, instance: bool, reduce: bool) -> nn.Seq
 def load(
     file: WeightFile, identity: Identity, prepare: Prepare, device: torch.device, *, instance_norm: bool
 ) -> Network:
-    """OSNet with the weights of ``file``.
-
-    Raises RuntimeError for missing or unexpected entries (the classifier apart).
-    """
-    state = torch.load(file.path, map_location="cpu", weights_only=True)
-    state = state.get("state_dict", state)
-    entries = {key.removeprefix("module."): value for key, value in state.items()}
+    """OSNet with the weights of ``file``, its classifier apart. Raises UserError when they do not fit."""
     module = OSNet(instance_norm=instance_norm)
-    module.load_state_dict({key: value for key, value in entries.items() if not key.startswith(CLASSIFIER)})
-    network = frozen(module, device)
+    network = load_network(module, identity, file.path, device, without=CLASSIFIER)
     return Network(identity, file, prepare, lambda inputs: (network(inputs),), device)

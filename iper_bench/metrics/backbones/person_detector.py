@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from iper_bench.metrics.backbones.network import Image, load_state
+from iper_bench.metrics.backbones.network import Image
+from iper_bench.metrics.backbones.weight_loading import load_network
 from iper_bench.metrics.weights import Identity, WeightFile
 
 SCORE = 0.8  # as the evaluator's objectness threshold
@@ -30,14 +31,13 @@ IDENTITY = Identity(
 
 
 class PersonDetector:
-    """The largest person of a frame."""
+    """The largest person of a frame. Raises UserError when the weights of ``file`` do not fit."""
 
     def __init__(self, file: WeightFile, device: torch.device) -> None:
         from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
-        self._net: Any = load_state(
-            fasterrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None), file.path, device
-        )
+        untrained = fasterrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None)
+        self._net: Any = load_network(untrained, IDENTITY, file.path, device)
         self._device = device
         self.label = IDENTITY.label(file.sha256)
 

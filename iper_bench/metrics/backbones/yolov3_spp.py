@@ -2,8 +2,9 @@
 
 From: Redmon and Farhadi 2018 with the spatial pyramid block; reads the Darknet file ``yolov3-spp.weights`` of
 the evaluator. Input RGB in [0, 1] with sides that are multiples of 32, no letterbox; output rows in pixels of
-the input. Must agree with: the parameter count of the evaluator's network, 62 998 749 (no forward pass with
-known weights was at hand).
+the input. Must agree with: the parameter count of the evaluator's network, 62 998 749, and Darknet's plan of
+the network run layer by layer on seeded weights (``tests/metrics/darknet.py``); its trained weights were not
+at hand.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from iper_bench.errors import UserError
 from iper_bench.metrics.backbones.network import Image, frozen
+from iper_bench.metrics.backbones.weight_loading import read_floats
 from iper_bench.metrics.cropping import Box
 from iper_bench.metrics.person_boxes import largest_person
 from iper_bench.metrics.weights import Identity, WeightFile
@@ -133,9 +134,8 @@ def fill_from_darknet(network: nn.Module, path: Path) -> None:
     """Fill the convolutions of ``network``, in order of registration, from a Darknet file.
 
     Per convolution: norm bias, weight, running mean, running variance, or else its own bias; then its weight.
-    Raises UserError when the length of the file is not that of the network.
+    Raises UserError when the length of the file is not that of the network, or values are not finite.
     """
-    values = np.fromfile(path, dtype=np.float32)[HEADER:]
     targets: list[torch.Tensor] = []
     for module in network.modules():
         if isinstance(module, _Convolution):
@@ -144,11 +144,8 @@ def fill_from_darknet(network: nn.Module, path: Path) -> None:
             targets += [norm.bias, norm.weight, *buffers, module.conv.weight]
         elif isinstance(module, nn.Conv2d) and module.bias is not None:
             targets += [module.bias, module.weight]
-    expected = sum(tensor.numel() for tensor in targets)
-    if len(values) != expected:
-        raise UserError(
-            f"{len(values)} values", where=str(path), expected=f"{expected} of {IDENTITY.files[0]}"
-        )
+    count = sum(tensor.numel() for tensor in targets)
+    values = read_floats(IDENTITY, path, header=HEADER, count=count)
     parts = np.split(values, np.cumsum([tensor.numel() for tensor in targets])[:-1])
     for tensor, part in zip(targets, parts, strict=True):
         tensor.data.copy_(torch.from_numpy(part.copy()).view_as(tensor))

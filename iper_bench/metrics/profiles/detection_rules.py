@@ -1,6 +1,6 @@
 """What a missing detection means, per profile, for similarities and for set metrics.
 
-`standard` and `offline` (definitions 8.2): a frame counts only if its reference has a detection; a prediction
+`standard` and `offline`: a frame counts only if its reference has a detection; a prediction
 without one scores 0 in the penalised score and is left out of the detected one; set metrics use each side's
 own detections. `paper` (his_evaluators): whole-frame features stand in for missing ones; self Face-CS uses
 frames whose reference has a face and takes 0 for a batch of 16 without any; cross uses all frames; Face-FD
@@ -12,7 +12,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from iper_bench.metrics.averages import EMPTY_BATCH_VALUE, frame_mean, mean_of_batch_means
+from iper_bench.metrics.averages import (
+    EMPTY_BATCH_VALUE,
+    PAPER_AVERAGE,
+    PAPER_BATCH,
+    frame_mean,
+    mean_of_batch_means,
+)
 from iper_bench.metrics.cosine_similarity import cosines, cosines_paper, cosines_to_centroid
 from iper_bench.metrics.detection_rate import detection_rate
 from iper_bench.metrics.metric import Setting
@@ -33,8 +39,8 @@ STANDARD_TEXT = {
 }
 PAPER_TEXT = {
     "CS": "float32, norm + 1e-6; no detection = feature of the whole frame; self: Face-CS over frames"
-    " whose reference has"
-    " a face, a batch of 16 without any counts 0; otherwise all frames; mean of means of batches of 16",
+    f" whose reference has a face, a batch of {PAPER_BATCH} without any counts 0; otherwise all frames;"
+    f" {PAPER_AVERAGE}",
 }
 
 

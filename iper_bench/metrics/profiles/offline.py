@@ -2,6 +2,8 @@
 
 EfficientNet-Lite0 stands in for AlexNet, Inception, OSNet and FaceNet; MTCNN is real; the person box is that
 of the projected body. Its columns are never comparable with the paper's: every row names the network.
+The same network is the perceptual loss behind the packaged weights of ``attlwb``: columns of its features
+favour that method over those that were not trained on it.
 """
 
 from __future__ import annotations
@@ -101,7 +103,8 @@ def _face(bench: Bench) -> Source:
 
 PROFILE = Profile(
     name="offline",
-    summary="standard definitions with the weights that pip brings; not comparable with published numbers",
+    summary="standard definitions with the weights that pip brings; not comparable with published numbers;"
+    " its feature network is also the training loss of attlwb's packaged weights, which favours attlwb",
     comparable=False,
     frame=native,
     frame_text=NATIVE_FRAME,

@@ -1,9 +1,12 @@
 """Profile `paper`: the official evaluator (svip-lab/impersonator, ``thirdparty/his_evaluators``),
-peculiarities included.
+peculiarities included, on the frames of each trial.
 
-Frames are brought to 512x512, SSIM and PSNR are taken on [-1, 1], averages are means of batches of 16, and
-whole frames stand in for missing detections. Deviations that change no valid number: exact Frechet distance,
-undefined values are missing instead of 0. Weights by path, never downloaded.
+Frames are brought to 512x512, SSIM and PSNR are taken on [-1, 1], averages are means of means of batches of
+16, and whole frames stand in for missing detections. Deviations that change no valid number: exact Frechet
+distance, undefined values are missing instead of 0. Weights by path, never downloaded.
+Differs: the evaluator forms its batches over all trials of a data set, one after the other; here they end
+with the trial, so that the mean over clips is not the evaluator's number. Set metrics are over all trials,
+as the evaluator's.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from iper_bench.metrics import cropping
-from iper_bench.metrics.averages import mean_of_batch_means
+from iper_bench.metrics.averages import PAPER_AVERAGE, mean_of_batch_means
 from iper_bench.metrics.backbones import inception, osnet, yolov3_spp
 from iper_bench.metrics.bench import Bench
 from iper_bench.metrics.face_detector import MINIMUM_FACE
@@ -24,7 +27,7 @@ from iper_bench.metrics.profiles.detection_rules import PAPER_TEXT, paper_select
 from iper_bench.metrics.profiles.pixel import FRECHET_TEXT, PAPER_PIXEL
 from iper_bench.metrics.profiles.profile import Definition, Profile
 from iper_bench.metrics.profiles.standard import (
-    LPIPS_TEXT,
+    ALEX_TEXT,
     alex_distance,
     alex_network,
     face_detector,
@@ -37,6 +40,11 @@ IMAGE_SIZE = 512  # his_evaluators runners
 FRAME_TEXT = (
     f"uint8 RGB, OpenCV bilinear without antialiasing to {IMAGE_SIZE}x{IMAGE_SIZE} (aspect ratio not kept)"
 )
+LPIPS_TEXT = {
+    "input": f"RGB on [-1, 1] at {IMAGE_SIZE}x{IMAGE_SIZE}",
+    "distance": ALEX_TEXT,
+    "average": PAPER_AVERAGE,
+}
 WHOLE_TEXT = {"crop": "whole frame", "resize": "[-1, 1], bilinear to 299x299 without antialiasing"}
 BODY_TEXT = {
     "box": "YOLOv3-SPP, objectness 0.8, merging NMS at 0.4, largest person, box times side / 416 (the"
@@ -114,8 +122,8 @@ def _score(prediction: npt.NDArray[np.float32], reference: npt.NDArray[np.float3
 
 PROFILE = Profile(
     name="paper",
-    summary="the official evaluator, bit-compatible; weights by path",
-    comparable=True,
+    summary="the official evaluator on each trial alone, sets over all trials; weights by path",
+    comparable=False,  # until averages batch over the data set, as the published ones do
     frame=paper_input,
     frame_text=FRAME_TEXT,
     pixel=PAPER_PIXEL,

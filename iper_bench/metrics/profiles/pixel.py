@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from iper_bench.metrics.averages import PAPER_AVERAGE
 from iper_bench.metrics.kernel_distance import SEED, SUBSET_SIZE, SUBSETS
 from iper_bench.metrics.profiles.profile import Definition, PairFunction
 from iper_bench.metrics.psnr import psnr, psnr_paper
@@ -31,16 +32,16 @@ PAPER_PIXEL: Mapping[str, tuple[PairFunction, Definition]] = {
     "PSNR": (
         psnr_paper,
         {
-            "value": "float32 on [-1, 1], range 2, but 1 where the truth has no value below 128; mean of"
-            " batch means"
+            "value": "float32 on [-1, 1], range 2, but 1 where the truth has no value below 128",
+            "average": PAPER_AVERAGE,
         },
     ),
     "SSIM": (
         ssim_paper,
         {
             "value": "RGB on [-1, 1], uniform window 7x7, K 0.01 and 0.03, range 2, sample covariance,"
-            " border of 3 cut, mean"
-            " over channels; mean of batch means"
+            " border of 3 cut, mean over channels",
+            "average": PAPER_AVERAGE,
         },
     ),
 }

@@ -1,7 +1,7 @@
 """Profile `standard`: today's best practice, with the networks other people use (weights by path, never
 downloaded).
 
-Definitions 8.2 of the documentation. FID graph of 2015-12-05 with `clean` resizing, LPIPS v0.1 alex, OSNet
+See docs/metrics.md. FID graph of 2015-12-05 with `clean` resizing, LPIPS v0.1 alex, OSNet
 with re-identification weights on antialiased crops, InceptionResnetV1 on MTCNN faces.
 """
 
@@ -34,11 +34,10 @@ from iper_bench.metrics.source import Source
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-LPIPS_TEXT = {
-    "input": "RGB on [-1, 1] at native size",
-    "distance": "LPIPS v0.1, AlexNet, taps unit-normalised (norm + 1e-10), learned heads, spatial mean,"
-    " sum of taps",
-}
+ALEX_TEXT = (
+    "LPIPS v0.1, AlexNet, taps unit-normalised (norm + 1e-10), learned heads, spatial mean, sum of taps"
+)
+LPIPS_TEXT = {"input": "RGB on [-1, 1] at native size", "distance": ALEX_TEXT}
 WHOLE_TEXT = {
     "crop": "whole frame",
     "resize": "PIL bicubic per channel in float32 to 299x299, clipped, not rounded",
