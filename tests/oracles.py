@@ -1,7 +1,9 @@
 """Where the numeric references lie and how they are read.
 
-``IPER_BENCH_ORACLES`` names a folder; without it ``../shared/oracles`` beside the repository is used when it
-exists, else the small set that is committed in ``tests/golden``.
+A test asks for a family of files by a pattern such as ``lwg/gen_*.npz``. ``IPER_BENCH_ORACLES`` names the
+folder to look in. A part of a set may be given: a family without a file there skips the tests that ask for it,
+with one line; a folder without any oracle at all fails them. Without the variable a family is taken from ``../shared/oracles`` beside the repository, else from the small set that
+is committed in ``tests/golden``, which holds at least one file of every family (``tests/test_oracles.py``).
 """
 
 from __future__ import annotations
@@ -12,43 +14,84 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-_REPOSITORY = Path(__file__).resolve().parent.parent
-_GOLDEN = Path(__file__).resolve().parent / "golden"
+VARIABLE = "IPER_BENCH_ORACLES"
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED = REPOSITORY.parent / "shared" / "oracles"
+GOLDEN = Path(__file__).resolve().parent / "golden"
 
 
-def oracle_root() -> Path:
-    """The folder that holds ``lwg/``, ``metrics/``, ``datasets/``, ``baselines/``."""
-    named = os.environ.get("IPER_BENCH_ORACLES")
-    if named:
-        root = Path(named)
-        if not root.is_dir():
-            raise FileNotFoundError(f"IPER_BENCH_ORACLES={named} is not a folder")
-        return root
-    shared = _REPOSITORY.parent / "shared" / "oracles"
-    return shared if shared.is_dir() else _GOLDEN
+class MissingOracleError(FileNotFoundError):
+    """No file of a family that a test asks for."""
+
+
+def oracle_roots() -> list[Path]:
+    """The folders that hold ``lwg/``, ``metrics/``, ``datasets/``, in the order in which they are searched.
+
+    Raises FileNotFoundError when ``IPER_BENCH_ORACLES`` names no folder.
+    """
+    named = os.environ.get(VARIABLE)
+    if not named:
+        return [SHARED, GOLDEN]
+    if not Path(named).is_dir():
+        raise FileNotFoundError(f"{VARIABLE}={named} is not a folder")
+    return [Path(named)]
 
 
 def oracle_files(pattern: str) -> list[Path]:
-    """Sorted files that match ``pattern`` below the root; in the committed subset a pattern may match fewer
-    files.
+    """Sorted files of one family, never an empty list: a test without cases would pass or be skipped.
+
+    Where there is none the list holds the pattern itself as a path, which no reader opens: ``load`` and
+    ``config`` skip the test, or raise MissingOracleError when the folder holds no oracle at all.
     """
-    return sorted(oracle_root().glob(pattern))
+    roots = oracle_roots()
+    for root in roots:
+        found = sorted(root.glob(pattern))
+        if found:
+            return found
+    return [roots[-1] / pattern]
 
 
 def load(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of one file; float16 (exactly representable by construction) becomes float32."""
-    with np.load(path, allow_pickle=False) as archive:
+    """All arrays of one file; float16 (exactly representable by construction) becomes float32.
+
+    Skips the test, or raises MissingOracleError, for a family without files.
+    """
+    with _opened(path) as archive:
         arrays = {key: archive[key] for key in archive.files}
     return {k: v.astype(np.float32) if v.dtype == np.float16 else v for k, v in arrays.items()}
 
 
 def config(path: Path) -> dict[str, Any]:
-    """The ``meta/config`` of one file as a dictionary (empty when the file has none)."""
-    with np.load(path, allow_pickle=False) as archive:
+    """The ``meta/config`` of one file as a dictionary (empty when the file has none).
+
+    Skips the test, or raises MissingOracleError, for a family without files.
+    """
+    with _opened(path) as archive:
         if "meta/config" not in archive.files:
             return {}
         content = json.loads(str(archive["meta/config"]))
     if not isinstance(content, dict):
         raise ValueError(f"{path}: meta/config is not an object")
     return content
+
+
+def cases(arrays: dict[str, np.ndarray], prefix: str) -> list[str]:
+    """Sorted names of the cases of one file: what follows ``prefix`` in its keys.
+
+    Raises ValueError when there is none, since a loop over nothing proves nothing.
+    """
+    names = sorted(key.removeprefix(prefix) for key in arrays if key.startswith(prefix))
+    if not names:
+        raise ValueError(f"no array named {prefix}... among {', '.join(arrays)}")
+    return names
+
+
+def _opened(path: Path) -> Any:
+    if not path.is_file():
+        text = f"no oracle {path} ({VARIABLE}={os.environ.get(VARIABLE, '')!r})"
+        if os.environ.get(VARIABLE) and any(oracle_roots()[0].rglob("*.npz")):
+            pytest.skip(text)
+        raise MissingOracleError(text)
+    return np.load(path, allow_pickle=False)

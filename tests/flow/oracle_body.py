@@ -10,8 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from iper_bench.flow.composition import FlowComposer, FlowOptions
+from iper_bench.body.camera import project
+from iper_bench.body.correspondence import Correspondence
+from iper_bench.flow.composition import BodyRaster, FlowComposer, FlowOptions
+from iper_bench.flow.condition import uv_condition
+from iper_bench.flow.transformation import face_corners
 from tests.oracles import config, load, oracle_files
+
+#: share of the pixels of an index map that may differ from the official kernels, which decide in float32: a
+#: centre within 1e-7 of an edge may fall either way (the oracles' own allowance)
+FIM_SHARE = 0.001
 
 
 class OracleCase:
@@ -51,11 +59,41 @@ class OracleCase:
         )
 
 
+def stored_composer(compose: OracleCase, render: OracleCase, **changes: Any) -> FlowComposer:
+    """A composer with the stored neighbours (ties among them are arbitrary in the official code) and the
+    stored raster of the UV layout.
+    """
+    composer = compose.composer(**changes)
+    composer.neighbours = render.tensor("out/face_k_nearest").long()
+    composer.uv_fim, composer.uv_wim = render.tensor("out/uv_fim").long(), render.tensor("out/uv_wim")
+    return composer
+
+
+def stored_raster(composer: FlowComposer, render: OracleCase, who: str) -> BodyRaster:
+    """The bodies ``who`` (``src`` or ``ref``) with the official index and weight maps instead of our own."""
+    projected = project(render.tensor(f"in/{who}_verts"), render.tensor(f"in/{who}_cam"))
+    fim, wim = render.tensor(f"out/{who}_fim").long(), render.tensor(f"out/{who}_wim")
+    corners = face_corners(projected, composer.faces)
+    return BodyRaster(Correspondence(projected, fim, wim), uv_condition(composer.table, fim), corners)
+
+
+def stored_obj_flows(composer: FlowComposer, render: OracleCase) -> tuple[Tensor, Tensor]:
+    """Source corners of the second face list, and which faces of it the sources see by the stored map."""
+    projected = project(render.tensor("in/src_verts"), render.tensor("in/src_cam"))
+    visible = composer.visible(projected, render.obj_faces, render.tensor("out/src_obj_fim").long())
+    return face_corners(projected, render.obj_faces), visible
+
+
 def pairs() -> list[tuple[Path, Path]]:
-    """``flow_render`` and ``flow_compose`` files of the same mesh."""
-    renders = {path.stem.removeprefix("flow_render"): path for path in oracle_files("lwg/flow_render_*.npz")}
+    """Every ``flow_compose`` file with the ``flow_render`` file of the same mesh, which ends alike.
+
+    A file whose partner is missing keeps the partner's path, so that its tests fail.
+    """
+    found = oracle_files("lwg/flow_compose_*.npz")
+    rendered = oracle_files("lwg/flow_render_*.npz")
+    ends = {path.stem.removeprefix("flow_render"): path for path in rendered}
     return [
-        (renders[path.stem.removeprefix("flow_compose")], path)
-        for path in oracle_files("lwg/flow_compose_*.npz")
-        if path.stem.removeprefix("flow_compose") in renders
+        (ends.get(end, path.with_name(f"flow_render{end}.npz")), path)
+        for path in found
+        for end in [path.stem.removeprefix("flow_compose")]
     ]

@@ -32,6 +32,12 @@ def reference(path: Path) -> Reference:
     return Reference(under("sd/"), under("in/"), under("out/"))
 
 
+def numbered(tensors: dict[str, Tensor], prefix: str = "") -> list[Tensor]:
+    """The tensors named ``prefix`` and a number, in the order of their numbers."""
+    names = [k for k in tensors if k.startswith(prefix) and k[len(prefix) :].isdigit()]
+    return [tensors[k] for k in sorted(names, key=lambda k: int(k[len(prefix) :]))]
+
+
 def released_keys(name: str) -> list[tuple[str, str]]:
     """(key, shape) rows of one released network, in the order of its state dict; shapes as ``64x3x3x3``."""
     with (KEYS / f"{name}.csv").open(newline="") as file:
@@ -50,6 +56,14 @@ def own_keys(network: torch.nn.Module) -> list[tuple[str, str]]:
 
 
 def largest_difference(a: Tensor, b: Tensor) -> float:
-    """Largest absolute difference; the shapes must be equal."""
+    """Largest absolute difference; the shapes must be equal, and there must be something to compare."""
     assert a.shape == b.shape, (a.shape, b.shape)
+    assert a.numel(), "nothing to compare"
     return float((a - b).abs().max())
+
+
+def assert_outputs(ref: Reference, found: dict[str, Tensor], tolerance: float) -> None:
+    """Every output of a file, and no other, within ``tolerance`` of what we found under its name."""
+    assert found.keys() == ref.outputs.keys()
+    for name, wanted in ref.outputs.items():
+        assert largest_difference(found[name], wanted) < tolerance, name

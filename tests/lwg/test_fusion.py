@@ -27,12 +27,10 @@ from tests.oracles import config, oracle_files
 TOLERANCE = 1e-5  # one block, float32
 
 
-def _files(pattern: str) -> list[Path]:
-    return oracle_files(f"lwg/{pattern}")
-
-
 def _cases(ref: Reference) -> list[str]:
-    return sorted({key.split("/")[0] for key in ref.inputs})
+    found = sorted({key.split("/")[0] for key in ref.inputs})
+    assert found
+    return found
 
 
 def _warped(ref: Reference, bs: int, ns: int) -> Tensor:
@@ -40,7 +38,7 @@ def _warped(ref: Reference, bs: int, ns: int) -> Tensor:
     return warp_sources(split_batch(ref.inputs["src_x"], (bs, ns)), flows)
 
 
-@pytest.mark.parametrize("path", _files("block_LWB_warp.npz"), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", oracle_files("lwg/block_LWB_warp*.npz"), ids=lambda p: p.stem)
 def test_warp_and_flow_resizing(path: Path) -> None:
     ref = reference(path)
     for case in _cases(ref):
@@ -53,7 +51,7 @@ def test_warp_and_flow_resizing(path: Path) -> None:
         assert largest_difference(resized, ref.outputs[f"{case}/T_resized"]) < TOLERANCE
 
 
-@pytest.mark.parametrize("path", _files("block_SelfAttention.npz"), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", oracle_files("lwg/block_SelfAttention*.npz"), ids=lambda p: p.stem)
 def test_attention_over_sources(path: Path) -> None:
     ref = reference(path)
     for case in _cases(ref):
@@ -62,7 +60,7 @@ def test_attention_over_sources(path: Path) -> None:
         assert largest_difference(weights, ref.outputs[f"{case}/alpha"]) < TOLERANCE
 
 
-@pytest.mark.parametrize("path", _files("block_SPADE_*.npz"), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", oracle_files("lwg/block_SPADE*.npz"), ids=lambda p: p.stem)
 def test_spade(path: Path) -> None:
     settings, ref = config(path), reference(path)
     norm = "batch" if "batch" in settings.get("config_text", "instance") else "instance"
@@ -79,7 +77,7 @@ def test_spade(path: Path) -> None:
     assert largest_difference(output, ref.outputs["out"]) < TOLERANCE
 
 
-@pytest.mark.parametrize("path", _files("block_AttLWB-SPADE_*.npz"), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", oracle_files("lwg/block_AttLWB-SPADE*.npz"), ids=lambda p: p.stem)
 def test_attention_block(path: Path) -> None:
     settings, ref = config(path), reference(path)
     bs, ns, nt = settings["bs"], settings["ns"], settings["nt"]
@@ -96,7 +94,7 @@ def test_attention_block(path: Path) -> None:
         assert largest_difference(block(ref.inputs["tsf_x"], warped), ref.outputs["out"]) < TOLERANCE
 
 
-@pytest.mark.parametrize("path", _files("block_AttLWB-AdaIN_*.npz"), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", oracle_files("lwg/block_AttLWB-AdaIN*.npz"), ids=lambda p: p.stem)
 def test_adain_block(path: Path) -> None:
     settings, ref = config(path), reference(path)
     block = AdaINFusion(
@@ -113,7 +111,9 @@ def test_adain_block(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*_files("block_AddLWB_*.npz"), *_files("block_AvgLWB_*.npz")], ids=lambda p: p.stem
+    "path",
+    [*oracle_files("lwg/block_AddLWB*.npz"), *oracle_files("lwg/block_AvgLWB*.npz")],
+    ids=lambda p: p.stem,
 )
 def test_plain_fusions(path: Path) -> None:
     settings, ref = config(path), reference(path)
@@ -122,7 +122,7 @@ def test_plain_fusions(path: Path) -> None:
     assert largest_difference(fused, ref.outputs["fused"]) < TOLERANCE
 
 
-@pytest.mark.parametrize("path", _files("block_SoftGate_*.npz"), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", oracle_files("lwg/block_SoftGate*.npz"), ids=lambda p: p.stem)
 def test_soft_gates(path: Path) -> None:
     settings, ref = config(path), reference(path)
     block = SoftGateFusion(settings["channels"], average=settings["fuse_type"] == "avg")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,30 +23,39 @@ from tests.lwg.references import (
 )
 from tests.oracles import oracle_files
 
-RELATIVE = 1e-4  # 13 to 20 convolutions with up to 4608 products per output
-VGG_FILES = oracle_files("lwg/vgg_loss_rule.npz")
-FACE_FILES = oracle_files("lwg/face_loss_rule.npz")
+#: of the largest value: up to 20 float32 convolutions with up to 4608 products per output; 2e-6 was measured,
+#: also without oneDNN
+RELATIVE = 2e-5
+VGG_FILES = oracle_files("lwg/vgg_loss*.npz")
+FACE_FILES = oracle_files("lwg/face_loss*.npz")
+SUMMARY = "_mean_std_absmax"
 
 
-def _summaries_agree(
-    features: list[Tensor], ref: Reference, strides: Callable[[Tensor, Tensor], Tensor]
-) -> None:
-    for level, feature in enumerate(features):
-        if f"feat{level}_mean_std_absmax" not in ref.outputs:
-            continue
-        wanted = ref.outputs[f"feat{level}_mean_std_absmax"].float()
-        got = torch.stack([feature.mean(), feature.std(), feature.abs().max()])
+def _summaries_agree(features: list[Tensor], ref: Reference) -> None:
+    """Mean, deviation, largest value and every so many entries of the feature maps that a file describes."""
+    levels = [level for level in range(len(features)) if f"feat{level}{SUMMARY}" in ref.outputs]
+    assert levels
+    parts = {level: ref.outputs[f"feat{level}_sub"] for level in levels}
+    strides = _strides([(features[level].shape, parts[level].shape) for level in levels])
+    for level in levels:
+        feature, wanted = features[level], ref.outputs[f"feat{level}{SUMMARY}"].double()
+        got = torch.stack([feature.mean(), feature.std(), feature.abs().max()]).double()
         scale = float(wanted[2])
-        # std of the reference may be the biased one: they differ by 1/(2n) of itself, far below the tolerance
-        # of small maps
-        assert torch.allclose(got, wanted, atol=2e-3 * scale)
-        part = ref.outputs[f"feat{level}_sub"]
-        assert largest_difference(strides(feature, part), part) < RELATIVE * scale
+        assert largest_difference(got, wanted) < RELATIVE * scale, level
+        every = feature[tuple(slice(None, None, stride) for stride in strides)]
+        assert largest_difference(every, parts[level]) < RELATIVE * scale, level
 
 
-def _every(feature: Tensor, part: Tensor) -> Tensor:
-    steps = [-(-n // m) for n, m in zip(feature.shape, part.shape, strict=True)]
-    return feature[:: steps[0], :: steps[1], :: steps[2], :: steps[3]]
+def _strides(shapes: list[tuple[torch.Size, torch.Size]]) -> list[int]:
+    """Along each axis the smallest stride that takes every whole shape to its part's shape."""
+    return [
+        next(
+            stride
+            for stride in range(1, 1 + max(whole[axis] for whole, _ in shapes))
+            if all(-(-whole[axis] // stride) == part[axis] for whole, part in shapes)
+        )
+        for axis in range(len(shapes[0][0]))
+    ]
 
 
 @pytest.mark.parametrize("path", VGG_FILES, ids=lambda p: p.stem)
@@ -62,8 +70,8 @@ def test_vgg_loss_equals_the_released_one(path: Path) -> None:
         assert float(loss(x, y)) == pytest.approx(float(ref.outputs["loss_noresize"][0]), rel=RELATIVE)
         features, others = loss.vgg(x), loss.vgg(y)
     layers = torch.stack([(a - b).abs().mean() for a, b in zip(features, others, strict=True)])
-    assert torch.allclose(layers, ref.outputs["per_layer_l1"].float(), rtol=RELATIVE)
-    _summaries_agree(features, ref, _every)
+    torch.testing.assert_close(layers, ref.outputs["per_layer_l1"].float(), rtol=RELATIVE, atol=0)
+    _summaries_agree(features, ref)
 
 
 def test_vgg_keys_are_the_released_ones() -> None:
@@ -140,15 +148,15 @@ def test_too_small_images_are_named(lite: EfficientNetLiteLoss) -> None:
         lite(_images(1, 16), _images(2, 16))
 
 
-@pytest.mark.parametrize("path", oracle_files("lwg/sphere20a_rule.npz"), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", oracle_files("lwg/sphere20a*.npz"), ids=lambda p: p.stem)
 def test_sphere_features(path: Path) -> None:
     ref = reference(path)
     network = fill(Sphere20a())
     with torch.no_grad():
         features = network(ref.inputs["x"])
-    _summaries_agree(features[:4], ref, lambda feature, part: feature[:, ::8, ::4, ::4])
-    wanted = ref.outputs["feat4"]
-    assert largest_difference(features[4], wanted) < RELATIVE * float(wanted.abs().max())
+    _summaries_agree(features[:-1], ref)
+    wanted = ref.outputs[f"feat{len(features) - 1}"]
+    assert largest_difference(features[-1], wanted) < RELATIVE * float(wanted.abs().max())
 
 
 def test_sphere_keys_are_the_released_ones() -> None:
@@ -164,6 +172,7 @@ def test_face_loss_equals_the_released_one(path: Path) -> None:
     fill(loss.network)
     images = ref.inputs["img1"], ref.inputs["img2"]
     with torch.no_grad():
+        # Not compared: loss_no_box, which an official error makes 0 (both crops are of the first image).
         for boxes, name in (
             (ref.inputs["bbox"], "loss_bbox"),
             (ref.inputs["bbox_first_empty"], "loss_bbox_first_empty"),
@@ -200,6 +209,9 @@ def test_face_loss_reads_only_the_head() -> None:
 def test_head_boxes_of_the_face_loss(path: Path) -> None:
     ref = reference(path)
     height, width = ref.inputs["img1"].shape[-2:]
-    unit = head_boxes(ref.inputs["kps"], 10_000).double() / 10_000
-    scale = torch.tensor([width, width, height, height])
-    assert float((unit * scale - ref.outputs["head_rects"]).abs().max()) <= 1.0  # truncation
+    steps = 10_000
+    unit = head_boxes(ref.inputs["kps"], steps).double() / steps
+    cut = unit * torch.tensor([width, width, height, height]) - ref.outputs["head_rects"]
+    # Both sides are truncated: ours to 1/steps of the side, the official one to a pixel.
+    assert float(cut.min()) > -1.01 * max(width, height) / steps
+    assert float(cut.max()) <= 1.0

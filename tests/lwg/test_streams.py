@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from iper_bench.lwg.config import Deviations, GeneratorConfig
 from iper_bench.lwg.generator import LiquidWarpingGenerator, build_generator, compose
 from iper_bench.lwg.source import SIDNet
 from iper_bench.lwg.transfer import SkipDecoder, join_sources
-from tests.lwg.references import largest_difference, reference
+from tests.lwg.references import assert_outputs, numbered, reference
 from tests.oracles import oracle_files
 
 TOLERANCE = 1e-5  # float32 networks of about 20 layers
@@ -45,49 +46,44 @@ def _inputs(bs: int = 2, ns: int = 3, nt: int = 2, nb: int = 1) -> dict[str, Ten
     return {"bg_inputs": bg, "src_inputs": src, "tsf_inputs": tsf, "Tst": draw(bs, nt, ns, SIDE, SIDE, 2)}
 
 
-def test_bgnet() -> None:
-    for path in oracle_files("lwg/net_BGNet.npz"):
-        ref = reference(path)
-        blocks = sum(k.endswith(".main.0.weight") for k in ref.weights)
-        downs = [
-            w
-            for k, w in ref.weights.items()
-            if k.count(".") == 2 and k.replace("weight", "bias") in ref.weights
-        ]
-        filters = [w.shape[0] for w in downs if w.dim() == 4]  # only the stem and the halvings have a bias
-        net = BGNet(ref.inputs["x"].shape[1], filters, blocks)
-        net.load_state_dict(ref.weights, strict=True)
-        with torch.no_grad():
-            assert largest_difference(net(ref.inputs["x"]), ref.outputs["y"]) < TOLERANCE
+@pytest.mark.parametrize("path", oracle_files("lwg/net_BGNet*.npz"), ids=lambda p: p.stem)
+def test_bgnet(path: Path) -> None:
+    ref = reference(path)
+    blocks = sum(k.endswith(".main.0.weight") for k in ref.weights)
+    downs = [
+        w for k, w in ref.weights.items() if k.count(".") == 2 and k.replace("weight", "bias") in ref.weights
+    ]
+    filters = [w.shape[0] for w in downs if w.dim() == 4]  # only the stem and the halvings have a bias
+    net = BGNet(ref.inputs["x"].shape[1], filters, blocks)
+    net.load_state_dict(ref.weights, strict=True)
+    with torch.no_grad():
+        assert_outputs(ref, {"y": net(ref.inputs["x"])}, TOLERANCE)
 
 
-def test_sidnet() -> None:
-    for path in oracle_files("lwg/net_SIDNet.npz"):
-        ref = reference(path)
-        filters = [
-            w.shape[0] for k, w in ref.weights.items() if k.startswith("encoders") and k.endswith("weight")
-        ]
-        blocks = sum(k.endswith(".main.0.weight") for k in ref.weights)
-        net = SIDNet(ref.inputs["x"].shape[1], filters, blocks)
-        net.load_state_dict(ref.weights, strict=True)
-        with torch.no_grad():
-            encoded, residual = net.encode(ref.inputs["x"])
-            image, mask = net(ref.inputs["x"])
-        got = {f"enc{i}": t for i, t in enumerate(encoded)} | {f"res{i}": t for i, t in enumerate(residual)}
-        got |= {"img": image, "mask": mask}
-        assert got.keys() == ref.outputs.keys()
-        for name, wanted in ref.outputs.items():
-            assert largest_difference(got[name], wanted) < TOLERANCE, name
+@pytest.mark.parametrize("path", oracle_files("lwg/net_SIDNet*.npz"), ids=lambda p: p.stem)
+def test_sidnet(path: Path) -> None:
+    ref = reference(path)
+    filters = [
+        w.shape[0] for k, w in ref.weights.items() if k.startswith("encoders") and k.endswith("weight")
+    ]
+    blocks = sum(k.endswith(".main.0.weight") for k in ref.weights)
+    net = SIDNet(ref.inputs["x"].shape[1], filters, blocks)
+    net.load_state_dict(ref.weights, strict=True)
+    with torch.no_grad():
+        encoded, residual = net.encode(ref.inputs["x"])
+        image, mask = net(ref.inputs["x"])
+    found = {f"enc{i}": t for i, t in enumerate(encoded)} | {f"res{i}": t for i, t in enumerate(residual)}
+    assert_outputs(ref, found | {"img": image, "mask": mask}, TOLERANCE)
 
 
-def test_skip_decoder() -> None:
-    for path in oracle_files("lwg/net_SkipDecoder.npz"):
-        ref = reference(path)
-        encoded = [ref.inputs[k] for k in sorted(ref.inputs) if k.startswith("e")]
-        net = SkipDecoder([t.shape[1] for t in encoded])
-        net.load_state_dict(ref.weights, strict=True)
-        with torch.no_grad():
-            assert largest_difference(net(ref.inputs["x_in"], encoded), ref.outputs["y"]) < TOLERANCE
+@pytest.mark.parametrize("path", oracle_files("lwg/net_SkipDecoder*.npz"), ids=lambda p: p.stem)
+def test_skip_decoder(path: Path) -> None:
+    ref = reference(path)
+    encoded = numbered(ref.inputs, "e")
+    net = SkipDecoder([t.shape[1] for t in encoded])
+    net.load_state_dict(ref.weights, strict=True)
+    with torch.no_grad():
+        assert_outputs(ref, {"y": net(ref.inputs["x_in"], encoded)}, TOLERANCE)
 
 
 def test_cached_features_give_the_same_frames_as_the_whole_call() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -12,69 +14,99 @@ from iper_bench.metrics.head_region import BODY_HEIGHT, head_region
 from iper_bench.metrics.inception_resize import clean_resize, legacy_resize, paper_resize
 from iper_bench.metrics.profiles.paper import body_input
 from iper_bench.metrics.profiles.standard import imagenet_input
-from tests.oracles import load, oracle_files
+from tests.oracles import cases, load, oracle_files
 
-CROPS = oracle_files("metrics/person_crop.npz")
-LOADS = oracle_files("metrics/load_img.npz")
-INCEPTION = oracle_files("metrics/inception_preprocess.npz")
-CROP_TOLERANCE = 1e-5
-UNIT, BYTE = 1e-5, 1e-3  # on [-1, 1] and on [0, 255]
+CROPS = oracle_files("metrics/person_crop*.npz")
+LOADS = oracle_files("metrics/load_img*.npz")
+INCEPTION = oracle_files("metrics/inception_preprocess*.npz")
+CROP_TOLERANCE = 1e-5  # float32 interpolation of numbers up to 3
+UNIT, BYTE = 1e-5, 1e-3  # float32 interpolation on [-1, 1] and on [0, 255]
+
+
+def assert_close(found, expected, tolerance):
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=0, atol=tolerance)
+
+
+def every(image, key):
+    """The rows and columns of a (3, h, w) array that an array named ...sub<step>... holds."""
+    step = int(re.search(r"sub(\d+)", key)[1])
+    return image[:, ::step, ::step]
+
+
+def last(image, part):
+    """The corner of a (3, h, w) array that is as large as ``part``."""
+    return image[:, -part.shape[-2] :, -part.shape[-1] :]
 
 
 @pytest.mark.parametrize("path", LOADS, ids=lambda p: p.stem)
 def test_paper_loading(path):
     arrays = load(path)
-    cases = [key.removeprefix("png_") for key in arrays if key.startswith("png_")]
-    for name, data, size in [(c, f"png_{c}", f"size_{c}") for c in cases] + [("jpg", "jpg_q95", "size_jpg")]:
-        frame = cv2.cvtColor(cv2.imdecode(arrays[data], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        result = paper_frame(frame, int(arrays[size]))
-        np.testing.assert_array_equal(result.transpose(2, 0, 1), arrays[f"out_u8_{name}"], err_msg=name)
+    files = [(f"png_{name}", name) for name in cases(arrays, "png_")]
+    files += [(f"jpg_{name}", "jpg") for name in cases(arrays, "jpg_") if name != "source"]
+    for key, name in files:
+        frame = cv2.cvtColor(cv2.imdecode(arrays[key], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        result = paper_frame(frame, int(arrays[f"size_{name}"]))
+        np.testing.assert_array_equal(result.transpose(2, 0, 1), arrays[f"out_u8_{name}"], err_msg=key)
 
 
 @pytest.mark.parametrize("path", CROPS, ids=lambda p: p.stem)
 def test_paper_person_crop(path):
     arrays = load(path)
     image = arrays["image_u8"]
+    # by the description: turned by 180 degrees, flipped
     batch = [image, image[::-1, ::-1], image[:, ::-1]]
+    (larger,) = (key for key in arrays if key.startswith("crop384"))
     for index, (frame, box) in enumerate(zip(batch, arrays["boxes"], strict=True)):
         chosen = None if box[0] < 0 else tuple(int(v) for v in box)
         full = body_input(frame, chosen).numpy()
-        np.testing.assert_allclose(full[:, ::8, ::8], arrays["crop256_sub8"][index], atol=CROP_TOLERANCE)
-        np.testing.assert_allclose(full[:, -3:, -3:], arrays["crop256_last"][index], atol=CROP_TOLERANCE)
-        np.testing.assert_allclose(full.mean((1, 2)), arrays["crop256_mean"][index], atol=CROP_TOLERANCE)
+        (sub,) = (key for key in arrays if key.startswith(f"crop{full.shape[1]}_sub"))
+        assert_close(every(full, sub), arrays[sub][index], CROP_TOLERANCE)
+        corner = arrays[f"crop{full.shape[1]}_last"][index]
+        assert_close(last(full, corner), corner, CROP_TOLERANCE)
+        assert_close(full.mean((1, 2)), arrays[f"crop{full.shape[1]}_mean"][index], CROP_TOLERANCE)
+        assert_close(full.std((1, 2)), arrays[f"crop{full.shape[1]}_std"][index], CROP_TOLERANCE)
         part = frame if chosen is None else frame[chosen[1] : chosen[3], chosen[0] : chosen[2]]
-        small = resize_corners(imagenet_input(part), 32, 16).numpy()
-        np.testing.assert_allclose(small, arrays["crop32"][index], atol=CROP_TOLERANCE)
-        large = resize_corners(imagenet_input(part), 384, 192).numpy()
-        np.testing.assert_allclose(large[:, ::16, ::16], arrays["crop384_sub16"][index], atol=CROP_TOLERANCE)
+        small = resize_corners(imagenet_input(part), *arrays["crop32"].shape[-2:])
+        assert_close(small, arrays["crop32"][index], CROP_TOLERANCE)
+        large = resize_corners(imagenet_input(part), 384, 192)  # the evaluator's PCB input
+        assert_close(every(large, larger), arrays[larger][index], CROP_TOLERANCE)
         plain = torch.from_numpy(frame.transpose(2, 0, 1).copy()).float() / 255
-        np.testing.assert_allclose(
-            resize_corners(plain, 32, 16).numpy(), arrays["nobox32"][index], atol=CROP_TOLERANCE
-        )
+        without = resize_corners(plain, *arrays["nobox32"].shape[-2:])
+        assert_close(without, arrays["nobox32"][index], CROP_TOLERANCE)
 
 
 def test_an_empty_person_crop_is_no_input():
     assert body_input(np.zeros((50, 50, 3), np.uint8), (60, 0, 50, 50)) is None
 
 
+RESIZES = ((paper_resize, "out", UNIT), (clean_resize, "clean", BYTE), (legacy_resize, "tf1", BYTE))
+SSPE_SIDE = 224  # the body regressor's input
+
+
 @pytest.mark.parametrize("path", INCEPTION, ids=lambda p: p.stem)
-@pytest.mark.parametrize("case", ["down", "up"])
-def test_inception_resizes(path, case):
+@pytest.mark.parametrize(("resize", "key", "tolerance"), RESIZES, ids=[key for _, key, _ in RESIZES])
+def test_inception_resizes(path, resize, key, tolerance):
     arrays = load(path)
-    image = arrays[f"image_u8_{case}"]
-    for resize, key, tolerance in (
-        (paper_resize, "out", UNIT),
-        (clean_resize, "clean", BYTE),
-        (legacy_resize, "tf1", BYTE),
-    ):
-        result = resize(image).numpy()
-        np.testing.assert_allclose(result[:, ::13, ::13], arrays[f"{key}_sub13_{case}"], atol=tolerance)
-        np.testing.assert_allclose(result[:, -4:, -4:], arrays[f"{key}_corner_{case}"], atol=tolerance)
-        np.testing.assert_allclose(result.mean((1, 2)), arrays[f"{key}_mean_{case}"], atol=tolerance)
-    if case == "down":
-        np.testing.assert_allclose(
-            paper_resize(image, 224).numpy()[:, ::13, ::13], arrays["sspe_out_sub13_down"], atol=UNIT
-        )
+    for case in cases(arrays, "image_u8_"):
+        result = resize(arrays[f"image_u8_{case}"])
+        (sub,) = (name for name in arrays if re.fullmatch(rf"{key}_sub\d+_{case}", name))
+        assert_close(every(result, sub), arrays[sub], tolerance)
+        corner = arrays[f"{key}_corner_{case}"]
+        assert_close(last(result, corner), corner, tolerance)
+        # float64: float32 sums of 89,401 values up to 255 differ by 1e-3 between libraries
+        assert_close(result.double().mean((1, 2)), arrays[f"{key}_mean_{case}"], tolerance)
+        if f"{key}_std_{case}" in arrays:  # of the official resize only
+            assert_close(result.numpy().std((1, 2)), arrays[f"{key}_std_{case}"], tolerance)
+
+
+@pytest.mark.parametrize("path", INCEPTION, ids=lambda p: p.stem)
+def test_resize_of_the_body_regressor(path):
+    arrays = load(path)
+    names = [name for name in arrays if name.startswith("sspe_out_sub")]
+    assert names
+    for name in names:
+        result = paper_resize(arrays[f"image_u8_{name.split('_')[3]}"], SSPE_SIDE)
+        assert_close(every(result, name), arrays[name], UNIT)
 
 
 def test_head_region_has_one_scale_at_any_size():

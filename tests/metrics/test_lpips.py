@@ -8,10 +8,11 @@ import torch
 
 from iper_bench.metrics.backbones import lpips_trunks
 from iper_bench.metrics.lpips import lpips_distance, plain_distance, unit_maps
-from tests.oracles import load, oracle_files
+from tests.oracles import cases, load, oracle_files
 
-FILES = oracle_files("metrics/lpips.npz")
-TOLERANCE = 2e-6
+FILES = oracle_files("metrics/lpips*.npz")
+TOLERANCE = 2e-6  # up to 16 float32 convolutions in another order of summation
+TAPS = "feat_"  # names of arrays: alex_feat_shape, alex_feat_mean_noise10, ...
 GOLDEN = 0.6180339887498949
 
 
@@ -44,6 +45,7 @@ def test_reference(path, name):
         outputs = lpips_trunks.tap_outputs(features, taps, lpips_trunks.prepare(image)[None])
         return [tensor[0].numpy() for tensor in outputs]
 
+    assert len(arrays["order"])
     bundled = lpips_trunks.heads(name)
     ruled = [np.abs(0.3 * rule(head.shape, 50 + i)).astype(np.float32) for i, head in enumerate(bundled)]
     for index, case in enumerate(arrays["order"]):
@@ -51,11 +53,30 @@ def test_reference(path, name):
         pair = [unit_maps(side) for side in raw]
         for key, heads in (("binlin", bundled), ("weyllin", ruled)):
             value = lpips_distance(*pair, heads)
-            for origin in ("official", "lpips014"):
-                assert value == pytest.approx(float(arrays[f"{origin}_{name}_{key}"][index]), abs=TOLERANCE)
-    if name == "alex":
-        first = maps(arrays["pred_" + arrays["order"][0]])
-        np.testing.assert_allclose([tap.mean() for tap in first], arrays["alex_feat_mean_noise10"], atol=1e-5)
+            origins = ["official", "lpips014"] + ["float64"] * (f"float64_{name}_{key}" in arrays)
+            for origin in origins:
+                expected = float(arrays[f"{origin}_{name}_{key}"][index])
+                assert value == pytest.approx(expected, rel=0, abs=TOLERANCE), (case, key, origin)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_reference_of_taps(path):
+    arrays = load(path)
+    shapes = f"{TAPS}shape"
+    described = [key.removesuffix(f"_{shapes}") for key in arrays if key.endswith(shapes)]
+    assert described
+    for name in described:
+        features, taps = ruled_trunk(name), lpips_trunks.TRUNKS[name].taps
+        image = arrays[f"pred_{arrays['order'][0]}"]  # the first prediction, by the description
+        outputs = lpips_trunks.tap_outputs(features, taps, lpips_trunks.prepare(image)[None])
+        assert [list(tap.shape[1:]) for tap in outputs] == arrays[f"{name}_{shapes}"].tolist()
+        for key, found in (
+            ("mean", [float(tap.mean()) for tap in outputs]),
+            ("std", [float(tap.std()) for tap in outputs]),
+        ):
+            (case,) = cases(arrays, f"{name}_{TAPS}{key}_")
+            # relative: sums of up to 14,400 float32 numbers in another order
+            np.testing.assert_allclose(found, arrays[f"{name}_{TAPS}{key}_{case}"], rtol=1e-5)
 
 
 def test_known_answer_of_orthogonal_and_opposite_features():

@@ -5,22 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from iper_bench.metrics.body_state_error import components, sspe
+from iper_bench.metrics.body_state_error import SHAPE_START, components, sspe
 from iper_bench.metrics.cosine_similarity import cosines_paper
 from iper_bench.metrics.part_features import flat_parts
 from tests.oracles import load, oracle_files
 
+UNIT = 1e-6  # float32 entries of unit vectors
+ERROR = 1e-4  # float32 sums of 85 numbers, about 100, of the official code
 
-@pytest.mark.parametrize("path", oracle_files("metrics/pcb.npz"), ids=lambda p: p.stem)
+
+@pytest.mark.parametrize("path", oracle_files("metrics/pcb*.npz"), ids=lambda p: p.stem)
 def test_part_features_reference(path):
     arrays = load(path)
     flat = flat_parts(arrays["part_features"])
-    np.testing.assert_allclose(flat, arrays["out"], atol=1e-6)
-    np.testing.assert_allclose(
-        flat_parts(arrays["part_features"], ignore_head=True), arrays["out_ignore_head"], atol=1e-6
-    )
+    np.testing.assert_allclose(flat, arrays["out"], rtol=0, atol=UNIT)
+    headless = flat_parts(arrays["part_features"], ignore_head=True)
+    np.testing.assert_allclose(headless, arrays["out_ignore_head"], rtol=0, atol=UNIT)
     half = len(flat) // 2
-    assert cosines_paper(flat[:half], flat[half:]).mean() == pytest.approx(float(arrays["cs"]), abs=1e-6)
+    assert cosines_paper(flat[:half], flat[half:]).mean() == pytest.approx(
+        float(arrays["cs"]), rel=0, abs=UNIT
+    )
 
 
 def test_part_features_are_unit_vectors():
@@ -29,20 +33,41 @@ def test_part_features_are_unit_vectors():
     np.testing.assert_allclose(flat_parts(parts * 8), flat_parts(parts), atol=1e-6)
 
 
-@pytest.mark.parametrize("path", oracle_files("metrics/sspe.npz"), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", oracle_files("metrics/sspe*.npz"), ids=lambda p: p.stem)
 def test_sspe_reference(path):
     arrays = load(path)
-    assert sspe(arrays["src"], arrays["ref"]) == pytest.approx(float(arrays["sspe"]), abs=1e-4)
-    parts = components(arrays["src"], arrays["ref"])
-    assert parts["scale"] == pytest.approx(float(arrays["scale_term"]), abs=1e-5)
+    pred, ref = arrays["src"], arrays["ref"]
+    assert sspe(pred, ref) == pytest.approx(float(arrays["sspe"]), rel=0, abs=ERROR)
+    scale = components(pred, ref)["scale"]
+    assert scale == pytest.approx(float(arrays["scale_term"]), rel=0, abs=1e-6)
+    # One term at a time: the other numbers are made equal.
+    same_shape, same_rest = pred.copy(), ref.copy()
+    same_shape[:, SHAPE_START:], same_rest[:, SHAPE_START:] = ref[:, SHAPE_START:], pred[:, SHAPE_START:]
+    assert sspe(same_rest, ref) == pytest.approx(float(arrays["shape_term"]), rel=0, abs=ERROR)
+    rest = float(arrays["cam_pose_term"]) + float(arrays["scale_term"])  # the score counts the scale twice
+    assert sspe(same_shape, ref) == pytest.approx(rest, rel=0, abs=ERROR)
 
 
-@pytest.mark.parametrize("path", oracle_files("metrics/aggregation.npz"), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", oracle_files("metrics/aggregation*.npz"), ids=lambda p: p.stem)
 def test_sspe_over_batches(path):
     arrays = load(path)
-    pred, ref = arrays["smpl_pred"], arrays["smpl_ref"]
-    means = [sspe(pred[i : i + 16], ref[i : i + 16]) for i in range(0, len(pred), 16)]
-    assert np.mean(means) == pytest.approx(float(arrays["unpaired_SSPE"]), abs=1e-4)
+    pred, ref, batch = arrays["smpl_pred"], arrays["smpl_ref"], int(arrays["batch_size"])
+    means = [sspe(pred[i : i + batch], ref[i : i + batch]) for i in range(0, len(pred), batch)]
+    assert np.mean(means) == pytest.approx(float(arrays["unpaired_SSPE"]), rel=0, abs=ERROR)
+
+
+@pytest.mark.parametrize("path", oracle_files("datasets/rotations*.npz"), ids=lambda p: p.stem)
+def test_pose_error_is_the_angle_between_the_official_quaternions(path):
+    arrays = load(path)
+    poses = arrays["pose72"]
+    bodies = np.zeros((len(poses), 85))
+    bodies[:, 3:SHAPE_START] = poses
+    others = np.roll(bodies, 1, axis=0)
+    turns = arrays["pose72_quat_xyzw"].reshape(len(poses), -1, 4)
+    dots = np.abs((turns * np.roll(turns, 1, axis=0)).sum(-1)).clip(max=1)
+    expected = (2 * np.arccos(dots)).mean()
+    assert expected > 0
+    assert components(bodies, others)["pose"] == pytest.approx(expected, rel=1e-9)  # float64 on both sides
 
 
 def test_components_known_answer():
