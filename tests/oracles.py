@@ -1,9 +1,10 @@
 """Where the numeric references lie and how they are read.
 
 A test asks for a family of files by a pattern such as ``lwg/gen_*.npz``. ``IPER_BENCH_ORACLES`` names the
-folder to look in. A part of a set may be given: a family without a file there skips the tests that ask for it,
-with one line; a folder without any oracle at all fails them. Without the variable a family is taken from ``../shared/oracles`` beside the repository, else from the small set that
-is committed in ``tests/golden``, which holds at least one file of every family (``tests/test_oracles.py``).
+folder to look in. It may hold a part of a set: a family without a file there skips the tests that ask for it,
+with one line; a folder without any oracle at all fails them. Without the variable a family is taken from
+``../shared/oracles`` beside the repository, else from the small set that is committed in ``tests/golden``,
+which holds at least one file of every family (``tests/test_oracles.py``).
 """
 
 from __future__ import annotations

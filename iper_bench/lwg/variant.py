@@ -18,21 +18,21 @@ inputs.matte_erode        3                       1              -              
 inputs.person             matte                   silhouette     matte               matting or body
 inputs.background_dilate  11                      1              5                   ``bg_ks``; 5 is ours
 inputs.prefill            False                   False          True                ours
-inputs.blank              zero                    zero           -
+inputs.blank              zero                    zero           -                   value in the hole
 deviations.*, all four    False                   False          True                ours
 losses.source             5 (10, halved)          10             3                   mean with background
 losses.background         5 (10, halved)          0              5                   not in the paper
-losses.perceptual         10                      10             0.5
+losses.perceptual         10                      10             0.5                 ``lambda_tsf``
 losses.pixel              0                       0              10                  ours
 losses.mask               5                       2.5            1                   paper: lambda_a for both
 losses.smooth             1                       2.5            0.05                paper: lambda_a for both
-losses.adversarial        1                       1              0
+losses.adversarial        1                       1              0                   ``lambda_D_prob``
 kinds.mask                bce-matte               l2-silhouette  bce-matte           target and distance
 kinds.background          last                    -              known               known is ours
 perceptual                vgg19                   vgg19          efficientnet-lite0  last is ours
 face                      sphere20a-layers        sphere20a      none                five layers, or one
-face_weight               5                       5              0
-discriminator             patch_global_body_head  the same       none
+face_weight               5                       5              0                   ``lambda_face``
+discriminator             patch_global_body_head  the same       none                ``dis_name``
 discriminator_scores      mean                    sum            -                   over the discriminators
 auxiliary_backgrounds     True                    False          True                not in the paper
 ========================  ======================  =============  ==================  ======================
