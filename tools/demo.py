@@ -30,9 +30,9 @@ def commands(*, train: bool, limit: int | None) -> list[list[str]]:
     lines = [
         f"data make-synthetic --split {'train,test' if train else 'test'}",
         *([training] if train else []),
-        f"run --method {methods} {setting} --out {run}",
+        f"run --method {methods} {setting} --steps 20 --out {run}",
         # The plot of the sweep is about self-imitation, as the paper's Figure 14 is.
-        f"sweep --method attlwb {setting} --settings self --sn 1,2 --steps 0,10,50 --out {sweep}",
+        f"sweep --method attlwb {setting} --settings self --sn 1,2 --steps 0,5,20 --out {sweep}",
         # The baseline holds every clip of the protocol; a limited run cannot be held against it.
         *([f"gate {run}"] if limit is None else []),
         f"report {run} {sweep} --out {report}",

@@ -270,14 +270,14 @@ FAITHFUL_OVERRIDES: Mapping[str, Any] = {
 }
 
 PRESETS: dict[str, Preset] = {
-    "tiny": make_preset("embedded", _NARROW, targets=1, steps=700, ema=0.99),
+    "tiny": make_preset("embedded", _NARROW, targets=1, steps=300, ema=0.99),
     "tiny-gan": make_preset(
         "embedded",
         _NARROW,
         {"discriminator": "patch_global", "losses.adversarial": 1.0},
         DiscriminatorConfig(ndf=16, n_layers=3),
         targets=1,
-        steps=700,
+        steps=300,
         ema=0.99,
     ),
     "packaged": make_preset("embedded", _NARROW, **_LONGER),

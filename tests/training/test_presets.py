@@ -79,7 +79,7 @@ def test_numbers_of_before_the_variants(name: str) -> None:
         "warm_up": 100,
         "ema": 0.998,
     }
-    schedule = {"targets": 1, "steps": 700, "ema": 0.99} if name == "tiny" else longer
+    schedule = {"targets": 1, "steps": 300, "ema": 0.99} if name == "tiny" else longer
     expected = Preset(
         generator=GeneratorConfig(
             bg_filters=(16, 32, 32, 64), bg_res_blocks=3, filters=(16, 32, 64), res_blocks=3, spade_hidden=32
@@ -97,11 +97,14 @@ def test_numbers_of_before_the_variants(name: str) -> None:
 
 
 def test_identities_of_training_folders_stay() -> None:
-    """Hashes of the presets as they were, steps set to 5,000: a folder begun then is resumed now."""
-    hashes = {"packaged": "bb68e9043e5fa10d", "faithful": "aae89e3dc7fbce5d", "tiny": "775865be1c446cc0"}
-    for name, wanted in hashes.items():
-        settings = PRESETS[name] if name == "tiny" else replace(PRESETS[name], steps=5000)
-        assert content_hash(settings.to_json()) == wanted, name
+    """Known hashes of the presets at these numbers of steps: a new field must not change what is off."""
+    hashes = {
+        "packaged": (5000, "bb68e9043e5fa10d"),
+        "faithful": (5000, "aae89e3dc7fbce5d"),
+        "tiny": (700, "775865be1c446cc0"),
+    }
+    for name, (steps, wanted) in hashes.items():
+        assert content_hash(replace(PRESETS[name], steps=steps).to_json()) == wanted, name
 
 
 def test_every_switch_is_in_the_identity() -> None:
@@ -116,7 +119,7 @@ def test_every_switch_is_in_the_identity() -> None:
             changes = {switch: value}
             if switch == "losses.adversarial":
                 changes["discriminator"] = "patch_global"
-            changed = make_preset("embedded", base.generator, changes, targets=1, steps=700, ema=0.99)
+            changed = make_preset("embedded", base.generator, changes, targets=1, steps=300, ema=0.99)
             assert changed.to_json() not in seen, switch
         seen = [base.to_json()]
 
