@@ -13,24 +13,39 @@ from typing import IO, Any
 
 from iper_bench.errors import UserError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 
-def _explain(error: OSError, path: Path) -> UserError:
-    """Turn the file system's refusals into one line each."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+_ELSEWHERE = "--out FOLDER with another folder, or IPER_BENCH_HOME=FOLDER for the cache"
+
+
+def explain(error: OSError, where: str | None) -> UserError:
+    """What the file system said to an attempt to write, in one line."""
+    if error.errno in FULL:
         return UserError(
             "no space left on the disk",
-            where=str(path),
+            where=where,
             expected="free space; what was written before is kept",
             hint="free some space and type the same command again",
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in REFUSED:
         return UserError(
-            "no permission to write",
-            where=str(path),
-            expected="a folder you may write to",
-            hint="--out FOLDER with another folder, or IPER_BENCH_HOME=FOLDER for the cache",
+            "no permission to write", where=where, expected="a folder you may write to", hint=_ELSEWHERE
         )
-    return UserError(f"cannot write: {error.strerror or error}", where=str(path))
+    if error.errno in IN_THE_WAY:
+        return UserError(
+            "cannot write: a file stands where a folder is needed, or the reverse",
+            where=where,
+            expected="a name that is free",
+            hint=f"move it away, or {_ELSEWHERE}",
+        )
+    return UserError(
+        f"cannot write: {error.strerror or error}",
+        where=where,
+        expected="a folder you may write to",
+        hint=_ELSEWHERE,
+    )
 
 
 @contextlib.contextmanager
@@ -53,7 +68,7 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
         temporary.replace(path)
         temporary = None
     except OSError as error:
-        raise _explain(error, path) from error
+        raise explain(error, str(path)) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

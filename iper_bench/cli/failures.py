@@ -8,15 +8,18 @@ regression); 130 interrupted (128 + SIGINT, the shell's convention).
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shlex
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
-from iper_bench.errors import UserError
+from iper_bench.atomic import FULL, IN_THE_WAY, REFUSED
+from iper_bench.errors import UserError, unknown_name
 
 REGRESSION = 1
 USER_ERROR = 2
@@ -25,53 +28,81 @@ INTERRUPTED = 130
 
 PROGRAM = "iper-bench"
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
-_IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
+# click 8.2 and 8.4 brought these; an older one is answered in its own words
+_NO_VERB: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+_UNKNOWN_VERB: Any = getattr(click.exceptions, "NoSuchCommand", ())
+
+_UNUSABLE = (errno.ENAMETOOLONG, errno.ELOOP)
+_SHOWN = 200  # characters of an unusable path: the reason may be its length
 
 
-def explain_click(error: click.ClickException) -> UserError:
+def explain_click(error: click.ClickException, arguments: Sequence[str] = ()) -> UserError:
     """Click's own complaints in the form of every other mistake: what, where, nearest names, what to type."""
     context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else PROGRAM
+    if context is None:  # the parser does not say in which verb; what stands before the options does
+        path = shlex.join([PROGRAM, *itertools.takewhile(lambda word: not word.startswith("-"), arguments)])
+    else:
+        path = context.command_path
     where = path if path != PROGRAM else None
     if isinstance(error, click.NoSuchOption):
-        known = (
-            {name for parameter in context.command.params for name in parameter.opts} if context else set()
-        )
         close = error.possibilities or []
         hint = f"did you mean {' or '.join(close)}?" if close else f"{path} --help"
         return UserError(
             f"unknown option '{error.option_name}'",
             where=where,
-            expected=f"one of {', '.join(sorted(known | {'--help'}))}",
+            expected=f"one of {', '.join(sorted({'--help', *_options(context)}))}",
             hint=hint,
         )
+    verbs = _verbs(context)
+    if verbs and isinstance(error, _NO_VERB):
+        return UserError("no verb", where=where, expected=f"one of {', '.join(verbs)}", hint=f"{path} --help")
+    if verbs and isinstance(error, _UNKNOWN_VERB):
+        return unknown_name("verb", error.command_name, verbs, where=where)
     message = error.format_message().rstrip(".")
     return UserError(message[:1].lower() + message[1:], where=where, hint=f"{path} --help")
+
+
+def _options(context: click.Context | None) -> list[str]:
+    parameters = context.command.params if context is not None else []
+    return [
+        name for parameter in parameters if isinstance(parameter, click.Option) for name in parameter.opts
+    ]
+
+
+def _verbs(context: click.Context | None) -> list[str]:
+    """The verbs of a group, none for a verb."""
+    command = context.command if context is not None else None
+    return command.list_commands(context) if context is not None and isinstance(command, click.Group) else []
 
 
 def explain_os_error(error: OSError) -> UserError | None:
     """The file system's refusals in one line, or ``None`` when ``error`` is nothing a user can mend."""
     where = str(error.filename) if error.filename is not None else None
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return UserError(
             "no space left on the disk",
             where=where,
             hint="free some space and type the same command again; what was finished is kept",
         )
-    if error.errno in _REFUSED:
+    if error.errno in REFUSED:
         return UserError(
             "permission denied",
             where=where,
             expected="a file or folder you may use",
             hint="--out FOLDER with another folder, or IPER_BENCH_HOME=FOLDER for the cache",
         )
-    if error.errno in _IN_THE_WAY:
+    if error.errno in IN_THE_WAY:
         return UserError(
             "in the way: a file stands where a folder is needed, or the reverse",
             where=where,
             hint="another folder, or move that file away",
+        )
+    if error.errno in _UNUSABLE:
+        return UserError(
+            f"unusable path: {error.strerror}",
+            where=where if where is None or len(where) <= _SHOWN else f"{where[:_SHOWN]}…",
+            expected="a path that the file system can hold",
+            hint="another name",
         )
     return None
 
@@ -90,7 +121,7 @@ def finish(error: BaseException, arguments: Sequence[str]) -> int:
     if isinstance(error, UserError):
         return _say(f"error: {error}", USER_ERROR)
     if isinstance(error, click.ClickException):
-        return _say(f"error: {explain_click(error)}", USER_ERROR)
+        return _say(f"error: {explain_click(error, arguments)}", USER_ERROR)
     if isinstance(error, BrokenPipeError):
         # The reader (head, less) went away. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -47,6 +47,9 @@ class Exhibit:
         """Pictures (H, W, 3) uint8 RGB by number. Raises UserError when one is missing or damaged."""
         files = self.files(kind)
         return {
-            number: read_picture(files.get(number, self.path / f"{kind}_{number:05d}.png"))
+            number: read_picture(
+                files.get(number, self.path / f"{kind}_{number:05d}.png"),
+                hint="delete it; a report goes on without it",
+            )
             for number in (files if numbers is None else numbers)
         }

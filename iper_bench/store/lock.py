@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from iper_bench.errors import UserError
-from iper_bench.store.storing import StoreError
+from iper_bench.store.storing import storing
 
 LOCK_FILE = ".lock"
 
@@ -27,15 +27,8 @@ def locked(folder: Path) -> Iterator[None]:
     without locks (some network mounts answer ENOLCK or EOPNOTSUPP) the block runs unlocked: refusing to run
     there would help nobody.
     """
-    try:
+    with storing():
         handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write: {error.strerror}",
-            where=str(folder),
-            expected="a folder you may write to",
-            hint="--out with another folder",
-        ) from error
     try:
         _take(handle, folder)
         yield

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import struct
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -22,6 +24,9 @@ from iper_bench.store.storing import storing
 Images = NDArray[np.uint8]
 
 FRAME_NAME = "{:05d}.png"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CHUNK = struct.Struct(">I4s")  # length of the data, kind; PNG specification, 5.3
+_CHECKSUM = struct.Struct(">I")  # CRC-32 of kind and data
 # 1 of 9: zlib's fastest. Level 9 saves about 5 % of the bytes and takes several times as long.
 _COMPRESSION = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
@@ -36,7 +41,7 @@ def write_picture(path: Path, image: Images) -> None:
     fine, encoded = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]), _COMPRESSION)
     if not fine:
         raise ValueError(f"{path.name}: a picture of shape {image.shape} cannot be encoded")
-    with storing():
+    with storing(path):
         path.write_bytes(encoded.tobytes())
 
 
@@ -60,19 +65,38 @@ def whole_folder(path: Path) -> Iterator[Path]:
         discard(waiting)
 
 
-def read_picture(path: Path) -> Images:
-    """Read one PNG: (H, W, 3) uint8 RGB. Raises UserError when it is missing or damaged."""
+def is_whole_png(content: bytes) -> bool:
+    """Whether the bytes are PNG chunks with right checksums up to the last one, IEND.
+
+    Asked first, because OpenCV and libpng write lines of their own on standard error about what is not.
+    """
+    place = len(_SIGNATURE)
+    if not content.startswith(_SIGNATURE):
+        return False
+    while len(content) - place >= _CHUNK.size + _CHECKSUM.size:
+        length, kind = _CHUNK.unpack_from(content, place)
+        end = place + _CHUNK.size + length
+        if end + _CHECKSUM.size > len(content):
+            return False
+        if _CHECKSUM.unpack_from(content, end)[0] != zlib.crc32(content[place + 4 : end]):
+            return False
+        if kind == b"IEND":
+            return True
+        place = end + _CHECKSUM.size
+    return False
+
+
+def read_picture(path: Path, *, hint: str | None = None) -> Images:
+    """Read one PNG: (H, W, 3) uint8 RGB. Raises UserError, with ``hint``, when it is missing or damaged."""
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise UserError(
-            "picture is missing", where=str(path), hint="type the same iper-bench run again"
-        ) from error
-    image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR) if content else None
+        raise UserError("picture is missing", where=str(path), hint=hint) from error
+    image = None
+    if is_whole_png(content):
+        image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        raise UserError(
-            "picture is damaged", where=str(path), hint="delete it and type the same iper-bench run again"
-        )
+        raise UserError("picture is damaged", where=str(path), hint=hint)
     return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8, copy=False)
 
 
@@ -108,11 +132,11 @@ class FrameFolder:
         paths = (
             self.files() if indices is None else [self.path / FRAME_NAME.format(index) for index in indices]
         )
+        # A finished unit is not looked at again, so its record has to go as well.
+        hint = f"delete units/{self.path.name}.json and type the same iper-bench run again"
         if not paths:
-            raise UserError(
-                "no predictions here", where=str(self.path), hint="type the same iper-bench run again"
-            )
-        return np.stack([read_picture(path) for path in paths])
+            raise UserError("no predictions here", where=str(self.path), hint=hint)
+        return np.stack([read_picture(path, hint=hint) for path in paths])
 
     def write(self, batches: Iterable[Images]) -> Iterator[Images]:
         """Pass batches (B, H, W, 3) uint8 through while writing them; the folder appears after the last one.

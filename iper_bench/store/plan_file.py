@@ -23,6 +23,9 @@ PLAN_FILE = "plan.yaml"
 _DEEPEST = 2  # levels that a one-line message names: "profiles.offline differs"
 _SHOWN = 60  # characters of a differing value that fit a one-line message
 
+_MADE_AGAIN = "delete it; the same iper-bench run command makes it again"
+_ABSENT: Any = object()  # what a plan without this key holds there
+
 Plan = Mapping[str, Any]
 
 
@@ -75,26 +78,22 @@ def read_plan(folder: Path) -> dict[str, Any]:
     path = folder / PLAN_FILE
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_SafeLoader)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
             "no run here",
             where=str(folder),
             expected=f"a folder with {PLAN_FILE}, made by iper-bench run",
             hint="iper-bench run --out FOLDER",
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(
-            "damaged: not YAML",
-            where=str(path),
-            hint="delete it; the same iper-bench run command makes it again",
-        ) from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that does not exist
+        raise UserError("damaged: not YAML", where=str(path), hint=_MADE_AGAIN) from error
     check_format(document, str(path))
     plan = document.get("plan")
     if not isinstance(plan, dict) or document.get("hash") != plan_hash(plan):
         raise UserError(
-            "content and hash do not agree; the file was edited",
+            "content and hash do not agree; the file was edited or cut off",
             where=str(path),
-            hint="--out with another folder",
+            hint=_MADE_AGAIN,
         )
     return plan
 
@@ -118,10 +117,14 @@ def _differences(held: Any, wanted: Any, path: str) -> list[str]:
         if _depth(path) == _DEEPEST:
             return [f"{path} differs"]
         places = [
-            _differences(held.get(key), wanted.get(key), f"{path}.{key}" if path else str(key))
+            _differences(
+                held.get(key, _ABSENT), wanted.get(key, _ABSENT), f"{path}.{key}" if path else str(key)
+            )
             for key in sorted({*held, *wanted}, key=str)
         ]
         return [place for group in places for place in group]
+    if held is _ABSENT or wanted is _ABSENT:
+        return [f"{path} is only {'here' if held is _ABSENT else 'there'}"]
     return [f"{path} is {_short(held)} there and {_short(wanted)} here"]
 
 

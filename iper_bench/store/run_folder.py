@@ -3,7 +3,8 @@ work.
 
 =========================  ==========================================================================
 ``plan.yaml``              the resolved plan, format number and content hash
-``env.json``               versions, device, platform; enters no other file's identity
+``env.json``               versions, device, platform, and the plan's hash, by which the same command
+                           makes a lost ``plan.yaml`` again; enters no other file's identity
 ``units/<id>.json``        rows of a finished unit, with the definitions they were measured by
 ``features/<id>.npz``      features that set metrics (FID, Body-FD, Face-FD) pool over units
 ``predictions/<id>/``      ``%05d.png``, lossless, in target order
@@ -35,11 +36,20 @@ from iper_bench.store.failure import Failure
 from iper_bench.store.format import FORMAT, check_format
 from iper_bench.store.lock import LOCK_FILE, locked
 from iper_bench.store.pictures import FrameFolder, discard
-from iper_bench.store.plan_file import PLAN_FILE, Plan, definition_hashes, difference, read_plan, write_plan
+from iper_bench.store.plan_file import (
+    PLAN_FILE,
+    Plan,
+    definition_hashes,
+    difference,
+    plan_hash,
+    read_plan,
+    write_plan,
+)
 from iper_bench.store.row import Row
 from iper_bench.store.storing import storing
 
 Features = Mapping[str, NDArray[Any]]
+ENVIRONMENT_FILE = "env.json"
 _PARTS = ("units", "features", "predictions", "failures", "timings", "exhibits")
 
 
@@ -78,9 +88,7 @@ class RunFolder:
                     hint=_other(path),
                 )
             return held
-        if path.is_dir() and any(
-            file.name != LOCK_FILE and not _is_leftover(file) for file in path.iterdir()
-        ):
+        if _holds_others(path) and _plan_on_record(path) != plan_hash(plan):
             raise UserError(
                 "holds other files and no plan.yaml",
                 where=str(path),
@@ -125,14 +133,19 @@ class RunFolder:
         return _stems(self.path / "units")
 
     def definitions(self, unit: str) -> dict[str, str] | None:
-        """``profile -> hash`` of the definitions by which a unit was measured; ``None`` when it is unfinished
-        or unreadable.
+        """``profile -> hash`` of the definitions by which a unit was measured.
+
+        ``None`` when it is unfinished, unreadable, or its features are gone: set metrics over the other units
+        would be other numbers.
         """
         content = _read_or_none(self.path / "units" / f"{unit}.json")
         if content is None:
             return None
         check_format(content, f"units/{unit}.json")
-        return dict(content["definitions"])
+        if content.get("features") and not self._features(unit).exists():
+            return None
+        found = content.get("definitions")
+        return dict(found) if isinstance(found, dict) else None
 
     def write_unit(
         self,
@@ -154,11 +167,12 @@ class RunFolder:
             "format": FORMAT,
             "unit": dict(head),
             "definitions": dict(definitions),
+            "features": sorted(features),
             "rows": [row.to_json() for row in rows],
         }
         with storing():
             if features:
-                write_bytes(self.path / "features" / f"{unit}.npz", _npz(features))
+                write_bytes(self._features(unit), _npz(features))
             write_json(self.path / "units" / f"{unit}.json", content)
             (self.path / "failures" / f"{unit}.json").unlink(missing_ok=True)
 
@@ -174,7 +188,7 @@ class RunFolder:
 
     def features(self, unit: str) -> dict[str, NDArray[Any]]:
         """Features of a finished unit; empty when it has none. Raises UserError when the file is damaged."""
-        path = self.path / "features" / f"{unit}.npz"
+        path = self._features(unit)
         if not path.exists():
             return {}
         try:
@@ -185,8 +199,11 @@ class RunFolder:
             raise UserError(
                 "damaged features",
                 where=str(path),
-                hint=f"delete it and units/{unit}.json, then type the same iper-bench run again",
+                hint="delete it and type the same iper-bench run again",
             ) from error
+
+    def _features(self, unit: str) -> Path:
+        return self.path / "features" / f"{unit}.npz"
 
     # ------------------------------------------------------------------ frames
 
@@ -207,7 +224,7 @@ class RunFolder:
             write_json(self.path / "failures" / f"{unit}.json", content)
             # rows that the same unit got by earlier definitions are stale now
             (self.path / "units" / f"{unit}.json").unlink(missing_ok=True)
-            (self.path / "features" / f"{unit}.npz").unlink(missing_ok=True)
+            self._features(unit).unlink(missing_ok=True)
 
     def failures(self) -> list[Failure]:
         """The recorded failures, sorted by unit id."""
@@ -231,12 +248,13 @@ class RunFolder:
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Write ``env.json``."""
+        content = {"format": FORMAT, "plan": plan_hash(self.plan), **environment}
         with storing():
-            write_json(self.path / "env.json", {"format": FORMAT, **environment})
+            write_json(self.path / ENVIRONMENT_FILE, content)
 
     def environment(self) -> dict[str, Any]:
         """Content of ``env.json``; empty when it is missing."""
-        return _read_or_none(self.path / "env.json") or {}
+        return _read_or_none(self.path / ENVIRONMENT_FILE) or {}
 
     # ------------------------------------------------------------------ results over units
 
@@ -270,7 +288,18 @@ class RunFolder:
 
 
 def _other(path: Path) -> str:
-    return f"--out {path.with_name(path.name + '-2')}"
+    """Another folder to type: a neighbour, or below a path that has no name of its own ("." or "/")."""
+    return f"--out {path.with_name(path.name + '-2') if path.name not in ('', '..') else path / 'run'}"
+
+
+def _holds_others(path: Path) -> bool:
+    return path.is_dir() and any(file.name != LOCK_FILE and not _is_leftover(file) for file in path.iterdir())
+
+
+def _plan_on_record(path: Path) -> str | None:
+    """Hash of the plan by which a folder was begun, where its ``plan.yaml`` is lost."""
+    found = (_read_or_none(path / ENVIRONMENT_FILE) or {}).get("plan")
+    return str(found) if found is not None else None
 
 
 def _is_leftover(path: Path) -> bool:
@@ -278,7 +307,11 @@ def _is_leftover(path: Path) -> bool:
 
 
 def _stems(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob("[!.]*.json"))
+    try:  # no glob: it takes a folder that may not be read for an empty one
+        paths = list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    return sorted(path.stem for path in paths if path.suffix == ".json" and not path.name.startswith("."))
 
 
 def _npz(features: Features) -> bytes:

@@ -79,12 +79,17 @@ def read_manifest(root: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         found = manifest["format"]
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
             "no synthetic dataset in this folder", where=str(root), expected=MANIFEST, hint=remake_hint(root)
         ) from error
     except OSError as error:
-        raise UserError(f"cannot read: {error.strerror}", where=str(path)) from error
+        raise UserError(
+            f"cannot read: {error.strerror}",
+            where=str(path),
+            expected="a file written by iper-bench data make-synthetic",
+            hint="another folder",
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             "damaged file", where=str(path), hint="remove the folder and make it again"
