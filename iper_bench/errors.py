@@ -41,7 +41,11 @@ class UserError(Exception):
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
     """Return up to ``count`` of ``names`` that look most like ``name``, best first."""
-    return difflib.get_close_matches(name, sorted(names), n=count, cutoff=0.4)
+    folded: dict[str, str] = {}
+    for known in sorted(names):
+        folded.setdefault(known.lower(), known)
+    close = difflib.get_close_matches(name.lower(), sorted(folded), n=count, cutoff=0.4)
+    return [folded[match] for match in close]
 
 
 def unknown_name(kind: str, name: str, names: Iterable[str], *, where: str | None = None) -> UserError:

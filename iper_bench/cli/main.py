@@ -64,9 +64,14 @@ def invoke(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit status (see :mod:`iper_bench.cli.failures`)."""
     try:
         status = program.main(args=list(arguments), prog_name="iper-bench", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None where the caller closed it
+            sys.stdout.flush()
     except BaseException as error:
         if isinstance(error, SystemExit):
+            # Verbs end through their context. Only click calls sys.exit here, with 1, when the reader (head,
+            # less) went away; for ``gate`` that status would mean a regression.
+            if error.code == 1:
+                return finish(BrokenPipeError(), arguments)
             raise
         return finish(error, arguments)
     return status if isinstance(status, int) else 0

@@ -10,8 +10,22 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MOST_DIGITS = 40  # of a typed number; Python itself refuses to read thousands
+LARGEST_SEED = 2**63 - 1  # torch's
+
+
+class _Path(click.Path):
+    """A path that is not empty: an empty one, mostly an unset variable, would mean the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("is empty; expected a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 #: a folder to write to or a file to read; whether it is usable shows when it is used
-PATH = click.Path(path_type=Path)
+PATH = _Path(path_type=Path)
+SEED = click.IntRange(min=0, max=LARGEST_SEED)
 
 
 def split_names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -33,14 +47,23 @@ def split_numbers(least: int) -> Callable[[click.Context, click.Parameter, str],
 
     def split(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
         parts = [part.strip() for part in value.split(",")]
-        wrong = [part for part in parts if not part.isdecimal() or int(part) < least]
+        wrong = [
+            part for part in parts if not part.isdecimal() or len(part) > MOST_DIGITS or int(part) < least
+        ]
         if wrong:
             raise click.BadParameter(
-                f"'{wrong[0]}' in '{value}'; expected whole numbers from {least} with commas between"
+                f"'{wrong[0][:40]}' in '{value[:80]}'; expected whole numbers from {least}, commas between"
             )
         return tuple(int(part) for part in parts)
 
     return split
+
+
+def not_nan(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse ``nan``, which every comparison of a range lets through."""
+    if value is not None and value != value:
+        raise click.BadParameter("'nan' is no number of seconds")
+    return value
 
 
 def typed(values: tuple[int, ...] | tuple[str, ...]) -> str:

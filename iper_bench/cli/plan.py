@@ -11,6 +11,7 @@ from iper_bench.cli.options import (
     DATA_ROOT,
     DATASET,
     PATH,
+    SEED,
     SIZE,
     add_options,
     split_names,
@@ -65,9 +66,7 @@ _HOW = (
     click.option(
         "--device", default="cpu", show_default=True, metavar="NAME", help="torch device of the metrics"
     ),
-    click.option(
-        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of personalisation"
-    ),
+    click.option("--seed", type=SEED, default=0, show_default=True, help="seed of personalisation"),
     click.option(
         "--limit", type=click.IntRange(min=1), metavar="N", help="only the protocol's first N source clips"
     ),

@@ -23,4 +23,8 @@ def report(runs: tuple[Path, ...], out: Path | None) -> None:
     from iper_bench.store.newest import newest_run
 
     chosen = runs or (newest_run(),)
-    write_report(chosen, out or chosen[0].with_name(f"{chosen[0].name}-report")).print()
+    # resolved: '.' and '..' have no name of their own to put '-report' behind
+    first = chosen[0] if chosen[0].name not in ("", "..") else chosen[0].resolve()
+    if out is None and not first.name:
+        raise click.UsageError(f"{first} has no folder beside it for the report; name one with --out")
+    write_report(chosen, out or first.with_name(f"{first.name}-report")).print()

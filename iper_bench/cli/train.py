@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from iper_bench.cli.options import DATA_ROOT, DATASET, PATH, SIZE
+from iper_bench.cli.options import DATA_ROOT, DATASET, PATH, SEED, SIZE, not_nan
 
 
 @click.command()
@@ -21,11 +21,10 @@ from iper_bench.cli.options import DATA_ROOT, DATASET, PATH, SIZE
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
+    callback=not_nan,
     help="stop after S seconds of training",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of weights and samples"
-)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="seed of weights and samples")
 @click.option("--init", type=PATH, metavar="FILE", help="weights to start from instead of random ones")
 @click.option(
     "--perceptual-weights", type=PATH, metavar="FILE", help="VGG19 weights, where a preset needs them"

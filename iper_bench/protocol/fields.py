@@ -53,8 +53,9 @@ def read_yaml(path: Path) -> Any:
         return yaml.load(text, Loader=_StrictLoader)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path), expected="YAML") from error
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
+    except (ValueError, AttributeError, yaml.YAMLError, RecursionError) as error:
+        # ValueError and AttributeError: not UTF-8, or a date or number that the YAML library cannot make
+        text = " ".join(str(error).split())[:300] or type(error).__name__
         raise UserError(f"not valid YAML: {text}", where=str(path)) from error
 
 

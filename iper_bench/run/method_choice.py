@@ -76,6 +76,6 @@ def parse_choices(texts: Sequence[str]) -> list[MethodChoice]:
                 f"method '{label}' is named twice",
                 where=OPTION,
                 expected="each name once",
-                hint=f"a label for one of them, as in mine={label}",
+                hint="another label for one of them",
             )
     return choices

@@ -138,6 +138,10 @@ def _sampler(dataset: Dataset, settings: Preset, size: int, seed: int) -> Sample
         )
     builder = InputBuilder(load_body(dataset.body), size, settings.inputs)
     clips = dataset.clips("train")
+    if not clips:
+        raise UserError(
+            f"the split 'train' of dataset '{dataset.name}' is empty", expected="at least one training clip"
+        )
     candidates = source_candidates(dataset, clips[0].name)
     auxiliary = _background_pool(size, seed) if settings.auxiliary_backgrounds else None
     boxes = settings.discriminator is not None and settings.discriminator.looks_at_crops
@@ -173,7 +177,13 @@ def _write_plan(
     request: TrainRequest, settings: Preset, dataset: Dataset, identity: str, steps: int, *, fresh: bool
 ) -> None:
     if fresh and request.out.is_dir() and request.resume:
-        stray = [path.name for path in request.out.iterdir() if path.name not in ("plan.json", "log.jsonl")]
+        own = ("plan.json", "log.jsonl")
+        stray = [
+            path.name
+            for path in request.out.iterdir()
+            # a half-written file of a process that was killed is no content
+            if path.name not in own and not (path.name.startswith(".") and path.name.endswith(".part"))
+        ]
         if stray:
             raise UserError(
                 f"is not empty ({stray[0]})",

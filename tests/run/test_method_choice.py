@@ -38,7 +38,7 @@ def test_parse_refuses_other_forms(text: str) -> None:
 
 
 def test_a_label_is_used_once() -> None:
-    with pytest.raises(UserError, match=r"method 'warp' is named twice.*mine=warp"):
+    with pytest.raises(UserError, match=r"method 'warp' is named twice.*another label"):
         parse_choices(["warp", "attlwb", "warp"])
     labels = [choice.label for choice in parse_choices(["warp", "again=warp"])]
     assert labels == ["warp", "again"]

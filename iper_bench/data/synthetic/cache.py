@@ -47,7 +47,7 @@ class FrameCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._writable = True
+        self.refusal: UserError | None = None  # why nothing is kept any more
 
     def load(self, name: str, unpack: Callable[[bytes], T]) -> T | None:
         """The unpacked parcel ``name``; ``None`` when it is not there or damaged (then with a notice)."""
@@ -64,11 +64,11 @@ class FrameCache:
 
     def save(self, name: str, parcel: bytes) -> bool:
         """Keep a parcel; ``False``, after one notice for all, when the folder cannot be written."""
-        if not self._writable:
+        if self.refusal is not None:
             return False
         try:
             write_bytes(self.folder / name, parcel)
         except UserError as error:
-            self._writable = False
+            self.refusal = error
             notice(f"frames are rendered without a cache: {error}")
-        return self._writable
+        return self.refusal is None

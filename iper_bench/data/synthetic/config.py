@@ -18,6 +18,11 @@ RENDERING_VERSION = 1
 MINIMUM_SIZE, MAXIMUM_SIZE = 16, 2048  # pixels; the rasteriser is measured up to 1024 with supersampling 2
 
 
+def _option(field: str) -> str:
+    """The option of ``iper-bench data make-synthetic`` that sets a field."""
+    return f"--{field.replace('_', '-')}"
+
+
 @dataclass(frozen=True)
 class SyntheticConfig:
     """Parameters of the embedded dataset.
@@ -56,7 +61,7 @@ class SyntheticConfig:
 
     def __post_init__(self) -> None:
         if not MINIMUM_SIZE <= self.size <= MAXIMUM_SIZE:
-            raise UserError(f"size {self.size}", expected=f"{MINIMUM_SIZE} to {MAXIMUM_SIZE} pixels")
+            raise UserError(f"--size {self.size}", expected=f"{MINIMUM_SIZE} to {MAXIMUM_SIZE} pixels")
         for field in (
             "train_actors",
             "test_actors",
@@ -66,13 +71,14 @@ class SyntheticConfig:
             "seed",
         ):
             if getattr(self, field) < 0:
-                raise UserError(f"{field} {getattr(self, field)}", expected="0 or more")
+                raise UserError(f"{_option(field)} {getattr(self, field)}", expected="0 or more")
         for field in ("outfits", "turn_frames", "action_frames"):
             if getattr(self, field) < 1:
-                raise UserError(f"{field} {getattr(self, field)}", expected="1 or more")
+                raise UserError(f"{_option(field)} {getattr(self, field)}", expected="1 or more")
         if self.outfit_actors > self.train_actors:
             raise UserError(
-                f"outfit_actors {self.outfit_actors}", expected=f"at most train_actors {self.train_actors}"
+                f"--outfit-actors {self.outfit_actors}",
+                expected=f"at most --train-actors {self.train_actors}",
             )
         if self.train_actors + self.test_actors < 1:
             raise UserError("no actors", expected="train_actors + test_actors of 1 or more")

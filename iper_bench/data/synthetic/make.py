@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iper_bench.atomic import write_json, write_text
-from iper_bench.data.synthetic.cache import cache_folder
+from iper_bench.data.synthetic.cache import FrameCache, cache_folder
 from iper_bench.data.synthetic.casting import Part
 from iper_bench.data.synthetic.config import SyntheticConfig
 from iper_bench.data.synthetic.dataset import DATA_VARIABLE, NAME, SyntheticDataset
+from iper_bench.data.synthetic.film import RenderedFilm
 from iper_bench.data.synthetic.folder import (
     CLIP_MANIFEST,
     FORMAT,
@@ -71,13 +72,17 @@ def _chosen(dataset: SyntheticDataset, splits: Sequence[str]) -> list[Part]:
 
 
 def _fill_cache(dataset: SyntheticDataset, parts: Sequence[Part]) -> Path:
-    folder = cache_folder() / dataset.fingerprint
+    cache = FrameCache(cache_folder() / dataset.fingerprint)
+    dataset = SyntheticDataset(dataset.config, RenderedFilm(dataset.config, cache), dataset.fingerprint)
+    folder = cache.folder
     # A first write decides whether there is a cache at all: here, unlike in reading, a refusal ends the
     # command.
     write_json(folder / MANIFEST, manifest_of(dataset.config, dataset.fingerprint))
     for part in track(parts, f"rendering {NAME} {dataset.config.size} px"):
         for number in range(dataset.film.block_count(part)):
             dataset.film.block(part, number)
+        if cache.refusal is not None:
+            raise cache.refusal
     return folder
 
 

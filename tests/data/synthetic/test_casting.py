@@ -64,9 +64,9 @@ def test_action_clips_have_their_own_split() -> None:
     ("settings", "word"),
     [
         ({"size": 3}, "size 3"),
-        ({"train_actors": -1}, "train_actors -1"),
+        ({"train_actors": -1}, "--train-actors -1"),
         ({"outfits": 0}, "outfits 0"),
-        ({"outfit_actors": 49}, "outfit_actors 49"),
+        ({"outfit_actors": 49}, "--outfit-actors 49"),
         ({"train_actors": 0, "test_actors": 0, "outfit_actors": 0}, "no actors"),
     ],
 )
