@@ -107,7 +107,7 @@ def test_a_killed_first_checkpoint_is_no_content(tmp_path: Path, monkeypatch: py
 def test_a_cache_that_takes_nothing_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Rendering goes on without a cache, but a command whose only purpose is to fill it must say it failed."""
+    """Rendering goes on without a cache, but a command that only fills it must say so."""
 
     def full(path: Path, content: bytes) -> None:
         raise UserError("no space left on the disk", where=str(path))
