@@ -119,7 +119,7 @@ def test_wheel_carries_licences_and_script(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         (entry_points,) = [name for name in names if name.endswith("entry_points.txt")]
-        assert "iper-bench = iper_bench.cli.main:main" in archive.read(entry_points).decode()
+        assert "iper-bench = iper_bench.cli.entry:main" in archive.read(entry_points).decode()
     for licence in ("LICENSE", "NOTICE", "LICENSE.CC0.txt"):
         assert any(".dist-info/licenses/" in name and name.endswith("/" + licence) for name in names), licence
 
