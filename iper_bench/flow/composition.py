@@ -57,7 +57,7 @@ class FlowOptions:
     top_k: faces, itself included, that are visible with a visible face of the same part.
     visibility_size: raster side from which visibility is read when it exceeds S; 0 = the released rule.
     fill_band: fill the band of the morph image; ``False`` leaves it 0.
-    backend: rasteriser backend.
+    backend: see :func:`iper_bench.body.rasteriser.rasterise`; ``None`` = the one the environment names.
     """
 
     image_size: int = 512
@@ -70,7 +70,7 @@ class FlowOptions:
     top_k: int = NEIGHBOURS
     visibility_size: int = 512
     fill_band: bool = True
-    backend: str = "torch"
+    backend: str | None = None
 
 
 @dataclass(frozen=True)

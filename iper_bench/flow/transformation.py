@@ -65,7 +65,7 @@ def source_visibility(
     *,
     visibility_size: int = 512,
     cull: bool = True,
-    backend: str = "torch",
+    backend: str | None = None,
 ) -> Tensor:
     """Visible faces of sources, from a raster fine enough to meet every face.
 

@@ -19,7 +19,7 @@ SEEN_SIDE = 13  # window by which seen areas grow in UV, hard coded in the relea
 _TINY = 1e-5  # released divisor guard of the merge
 
 
-def rasterise_uv(face_uv: Tensor, size: int, backend: str = "torch") -> tuple[Tensor, Tensor]:
+def rasterise_uv(face_uv: Tensor, size: int, backend: str | None = None) -> tuple[Tensor, Tensor]:
     """Rasterise the UV layout.
 
     Parameters

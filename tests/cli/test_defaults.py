@@ -6,12 +6,15 @@ import os
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 import torch
 
+from iper_bench.body import load_body
 from iper_bench.body.rasteriser import BACKEND_VARIABLE, BACKENDS, chosen_backend, rasterise
 from iper_bench.cli.main import program
 from iper_bench.errors import UserError
+from iper_bench.lwg.inputs import InputBuilder, InputOptions
 from iper_bench.report.tracked import tracked_baseline
 from iper_bench.store.newest import newest_run
 from tests.cli.command_line import assert_one_line, run_line
@@ -124,3 +127,24 @@ def test_the_environment_decides_which_kernel_draws(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(BACKEND_VARIABLE, "warp")
     with pytest.raises(DrawnError):
         rasterise(corners, torch.tensor([[0, 1, 2]]), 8)
+
+
+def test_the_choice_reaches_the_raster_of_visibility(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest raster of all, at 512 px, is drawn inside the flow composition."""
+
+    class DrawnError(Exception):
+        """The Warp kernel was asked for."""
+
+    def kernel(*arguments: object, **options: object) -> None:
+        raise DrawnError
+
+    builder = InputBuilder(load_body("open-coarse"), 32, InputOptions())
+    pose = np.zeros((1, 72), np.float32)
+    pose[0, 0] = np.pi
+    arguments = (np.zeros((1, 10), np.float32), pose, np.array([[0.9, 0.0, 0.0]], np.float32))
+    seen = builder.maps(*arguments, visibility=True)
+    assert seen.visible is not None
+    monkeypatch.setattr("iper_bench.body.rasteriser._warp_keys", lambda: kernel)
+    monkeypatch.setenv(BACKEND_VARIABLE, "warp")
+    with pytest.raises(DrawnError):
+        builder._composer.visible(seen.projected, builder._composer.faces, seen.fim)

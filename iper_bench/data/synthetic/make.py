@@ -73,14 +73,14 @@ def _chosen(dataset: SyntheticDataset, splits: Sequence[str]) -> list[Part]:
 
 def _fill_cache(dataset: SyntheticDataset, parts: Sequence[Part]) -> Path:
     cache = FrameCache(cache_folder() / dataset.fingerprint)
-    dataset = SyntheticDataset(dataset.config, RenderedFilm(dataset.config, cache), dataset.fingerprint)
+    film = RenderedFilm(dataset.config, cache)
     folder = cache.folder
     # A first write decides whether there is a cache at all: here, unlike in reading, a refusal ends the
     # command.
     write_json(folder / MANIFEST, manifest_of(dataset.config, dataset.fingerprint))
     for part in track(parts, f"rendering {NAME} {dataset.config.size} px"):
-        for number in range(dataset.film.block_count(part)):
-            dataset.film.block(part, number)
+        for number in range(film.block_count(part)):
+            film.block(part, number)
         if cache.refusal is not None:
             raise cache.refusal
     return folder
