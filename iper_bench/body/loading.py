@@ -7,31 +7,35 @@ from pathlib import Path
 
 from iper_bench.body.model import BodyModel
 from iper_bench.body.open_body import load_open_body, open_body_names
+from iper_bench.body.smpl_companions import companion_folder
 from iper_bench.body.smpl_file import SUFFIXES, load_smpl_file
 from iper_bench.errors import UserError, nearest
 
 
-def load_body(name_or_path: str | Path) -> BodyModel:
+def load_body(name_or_path: str | Path, *, folder: Path | None = None) -> BodyModel:
     """The body of that name or file, on the CPU, read once per process.
 
     Parameters
     ----------
     name_or_path: ``"open-coarse"``, ``"open-mid"`` or the path of a licensed SMPL ``.pkl`` or ``.npz``.
+    folder: where a licensed body's UV layout and part lists lie; ``None`` = the folder named by
+        ``IPER_BENCH_SMPL_FOLDER``, else that of the file (:mod:`iper_bench.body.smpl_companions`).
 
     Raises
     ------
     UserError for an unknown name, a missing or damaged file.
     """
-    return _load(str(name_or_path))
+    name = str(name_or_path)
+    return _load(name, companion_folder(Path(name), folder) if Path(name).suffix in SUFFIXES else None)
 
 
 @cache
-def _load(name: str) -> BodyModel:
+def _load(name: str, folder: Path | None) -> BodyModel:
     names = open_body_names()
     if name in names:
         return load_open_body(name)
     if Path(name).suffix in SUFFIXES:
-        return load_smpl_file(Path(name))
+        return load_smpl_file(Path(name), folder)
     close = nearest(name, names)
     raise UserError(
         f"unknown body '{name}'",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,6 +24,9 @@ JOINT_COUNT = 24  # SMPL paper, section 3
 SHAPE_COUNT = 10  # coefficients that HMR and the iPER data carry
 POSE_BASIS = 207  # 23 joints x 9 rotation matrix entries, SMPL paper equation 9
 SMPL_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
+
+
+UVSource = Literal["open", "file", "derived"]
 
 
 class PosedBody(NamedTuple):
@@ -40,7 +43,7 @@ class BodyModel:
     Attributes
     ----------
     name: ``"open-coarse"``, ``"open-mid"`` or the file it was read from.
-    sha256: of the file the arrays came from.
+    sha256: of the file the arrays came from; where more files than one were read, of their sha256 together.
     licence: one line.
     template: (V, 3) T-pose, y up, +z forward, metres.
     shape_dirs: (V, 3, 10) displacement per unit of beta.
@@ -49,13 +52,17 @@ class BodyModel:
     skin_weights: (V, 24), rows sum to one.
     parents: (24,) int64, -1 for the root.
     faces: (F, 3) int64, counter-clockwise seen from outside.
-    face_uv: (F, 3, 2) UV of every corner, in [0, 1], v up; ``None`` for a licensed file without a UV layout.
+    face_uv: (F, 3, 2) UV of every corner, in [0, 1], v up; ``None`` = without a UV layout.
     parts: face ids by name. ``00_head`` to ``09_right_hand`` partition the faces; ``10_facial_large`` and,
         inside it, ``11_facial_small`` are subsets of the head.
     head_faces: ids of the head and upper neck.
     front_faces: ids of torso and face that look forward.
     eye_faces: ids of the eyeballs (empty where the mesh does not tell).
     landmarks: vertex ids of the 21 points that ``smplx`` asks for as ``vertex_ids``.
+    uv_source: where the layout comes from: ``"open"`` (the package), ``"file"`` (beside a licensed SMPL
+        file) or ``"derived"`` from the mesh. A derived one fits no official checkpoint.
+    obj_faces, obj_face_uv: (F, 3) and (F, 3, 2) the second face list of the release: the same faces in the
+        same order, those that the layout mirrors reversed; ``None`` = ``faces`` and ``face_uv``.
     """
 
     name: str
@@ -74,6 +81,9 @@ class BodyModel:
     front_faces: Tensor
     eye_faces: Tensor
     landmarks: Mapping[str, int]
+    uv_source: UVSource = "open"
+    obj_faces: Tensor | None = None
+    obj_face_uv: Tensor | None = None
 
     @property
     def canonical(self) -> Tensor:

@@ -6,7 +6,8 @@ only keeps its state; whatever else a file asks for is refused before it is call
 
 Must agree with: the array names and layouts of SMPL_NEUTRAL.pkl and basicModel_*_lbs_10_207_0_v1.0.0.pkl as
 ``smplx`` reads them.
-Differs: part lists are our own (the official ones are not in the file), UV coordinates are absent.
+Differs: UV layout and part lists, which are not in the file, are read from the official files beside it or
+derived (:mod:`iper_bench.body.smpl_companions`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from iper_bench.body.model import JOINT_COUNT, POSE_BASIS, SHAPE_COUNT, SMPL_PARENTS, BodyModel
 from iper_bench.body.parts import derive_face_lists
+from iper_bench.body.smpl_companions import companion_folder, read_face_lists, read_layout
 from iper_bench.errors import UserError
 
 SUFFIXES = (".npz", ".pkl")
@@ -111,17 +113,19 @@ class _RestrictedUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")
 
 
-def load_smpl_file(path: Path) -> BodyModel:
-    """Read a licensed SMPL file.
+def load_smpl_file(path: Path, folder: Path | None = None) -> BodyModel:
+    """Read a licensed SMPL file with its UV layout and part lists.
 
     Parameters
     ----------
     path: a ``.pkl`` as distributed, or an ``.npz`` with the arrays ``v_template, shapedirs, posedirs,
         J_regressor, weights, kintree_table, f``. More than ten shape directions are cut to ten.
+    folder: with UV layout and part lists; ``None`` = the one that ``IPER_BENCH_SMPL_FOLDER`` names, else the
+        file's own. What is absent there is derived.
 
     Raises
     ------
-    UserError when the file is missing, unreadable, asks for anything but arrays, or has other shapes than
+    UserError when a file is missing, unreadable, asks for anything but arrays, or has other shapes than
     SMPL.
     """
     try:
@@ -130,6 +134,34 @@ def load_smpl_file(path: Path) -> BodyModel:
         raise UserError(
             f"cannot read the body file ({error.strerror})", where=str(path), hint=_HINT
         ) from error
+    beside = companion_folder(path, folder)
+    arrays = _read_arrays(path, content)
+    template, faces = arrays["template"], arrays["faces"]
+    derived = derive_face_lists(template, faces, arrays["skin_weights"], arrays["joint_regressor"] @ template)
+    lists, list_digests = read_face_lists(beside, derived, len(faces))
+    layout = read_layout(beside, template, faces, lists.parts)
+    digests = [hashlib.sha256(content).hexdigest(), *layout.digests, *list_digests]
+    together = hashlib.sha256("".join(digests).encode("ascii")).hexdigest()
+    return BodyModel(
+        name=str(path),
+        sha256=together if len(digests) > 1 else digests[0],
+        licence=LICENCE,
+        **arrays,
+        parents=torch.tensor(SMPL_PARENTS),
+        face_uv=layout.face_uv,
+        parts=lists.parts,
+        head_faces=lists.head_faces,
+        front_faces=lists.front_faces,
+        eye_faces=torch.empty(0, dtype=torch.int64),
+        landmarks=dict(SMPL_LANDMARKS) if len(template) == _SMPL_VERTICES else {},
+        uv_source=layout.source,
+        obj_faces=layout.obj_faces,
+        obj_face_uv=layout.obj_face_uv,
+    )
+
+
+def _read_arrays(path: Path, content: bytes) -> dict[str, torch.Tensor]:
+    """The arrays of the file by their names in :class:`BodyModel`, checked."""
     entries = _read_npz(path, content) if path.suffix == ".npz" else _read_pickle(path, content)
     template = _array(path, entries, "v_template", (-1, 3))
     count = len(template)
@@ -147,25 +179,14 @@ def load_smpl_file(path: Path) -> BodyModel:
     if faces.min() < 0 or faces.max() >= count:
         raise UserError(f"a face names vertex {faces.max()}", where=str(path), expected=f"ids below {count}")
     _check_tree(path, _array(path, entries, "kintree_table", (2, JOINT_COUNT), np.int64))
-    lists = derive_face_lists(template, faces, weights, regressor @ template)
-    return BodyModel(
-        name=str(path),
-        sha256=hashlib.sha256(content).hexdigest(),
-        licence=LICENCE,
-        template=template,
-        shape_dirs=shape_dirs.contiguous(),
-        pose_dirs=pose_dirs,
-        joint_regressor=regressor,
-        skin_weights=weights,
-        parents=torch.tensor(SMPL_PARENTS),
-        faces=faces,
-        face_uv=None,
-        parts=lists.parts,
-        head_faces=lists.head_faces,
-        front_faces=lists.front_faces,
-        eye_faces=torch.empty(0, dtype=torch.int64),
-        landmarks=dict(SMPL_LANDMARKS) if count == _SMPL_VERTICES else {},
-    )
+    return {
+        "template": template,
+        "shape_dirs": shape_dirs.contiguous(),
+        "pose_dirs": pose_dirs,
+        "joint_regressor": regressor,
+        "skin_weights": weights,
+        "faces": faces,
+    }
 
 
 def _read_npz(path: Path, content: bytes) -> dict[str, Any]:

@@ -8,6 +8,7 @@ a few pixels).
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -56,6 +57,24 @@ def _window_sum(mask: Tensor, kernel: int, border: float) -> Tensor:
     return F.conv2d(rows, mask.new_ones(1, 1, 1, kernel))
 
 
+class EdgeGradient(NamedTuple):
+    """Of silhouettes (N, 1, H, W): blurred mask, its change to the right and down, length of the gradient."""
+
+    blurred: Tensor
+    right: Tensor
+    down: Tensor
+    magnitude: Tensor
+
+
+def edge_gradient(mask: Tensor) -> EdgeGradient:
+    """What :func:`thin_edges` decides on; mask (N, 1, H, W) float in [0, 1], outside counts as 0."""
+    blurred = F.conv2d(mask, _gaussian().to(mask), padding=1)
+    # Half the usual Sobel weights.
+    across = mask.new_tensor([[[[-0.5, 0.0, 0.5], [-1.0, 0.0, 1.0], [-0.5, 0.0, 0.5]]]])
+    right, down = F.conv2d(blurred, across, padding=1), F.conv2d(blurred, across.transpose(2, 3), padding=1)
+    return EdgeGradient(blurred, right, down, (right.square() + down.square()).sqrt())
+
+
 def thin_edges(mask: Tensor) -> Tensor:
     """Canny edges of a silhouette.
 
@@ -67,11 +86,7 @@ def thin_edges(mask: Tensor) -> Tensor:
     -------
     (N, 1, H, W) bool.
     """
-    blurred = F.conv2d(mask, _gaussian().to(mask), padding=1)
-    # Half the usual Sobel weights.
-    across = mask.new_tensor([[[[-0.5, 0.0, 0.5], [-1.0, 0.0, 1.0], [-0.5, 0.0, 0.5]]]])
-    right, down = F.conv2d(blurred, across, padding=1), F.conv2d(blurred, across.transpose(2, 3), padding=1)
-    magnitude = (right.square() + down.square()).sqrt()
+    _, right, down, magnitude = edge_gradient(mask)
     # The released filter doubles the angle (360/pi instead of 180/pi), so its sectors turn twice as fast as
     # the gradient.
     angle = torch.atan(down / right) * (360.0 / math.pi) + 180.0

@@ -1,7 +1,8 @@
-"""Appearance transfer: which person gives which faces, and the merge of their UV images.
+"""Appearance transfer: which person gives which faces, and the merge of their images.
 
 From: iPERCore's swapper (``FlowCompositionForSwapper``). Must agree with the ``flow_swapper`` oracle: face
-lists exactly, images 1e-4.
+lists exactly, images 1e-4. The averaged initial image (section 3.2 of arXiv 2011.09055), which the released
+code does not have, is merged by the same rule: a person's sources count on the faces that he gives.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor
 
 from iper_bench.errors import unknown_name
+from iper_bench.flow.initial import averaged_initial_image
+from iper_bench.flow.transformation import INVISIBLE
 from iper_bench.flow.uv_image import source_to_uv
 from iper_bench.flow.warp import sample
 
@@ -84,3 +87,28 @@ def merge_people(uv_images: Tensor, corners: Tensor, uv_fim: Tensor, uv_wim: Ten
     given = sample(torch.ones_like(uv_images[:, :1]), source_to_uv(corners, uv_fim, uv_wim))
     share = given / (given.sum(0, keepdim=True) + _TINY)
     return (uv_images * share).sum(0, keepdim=True)
+
+
+def averaged_people_image(
+    images: Tensor, visible_flows: Tensor, first_images: Tensor, full_flows: Tensor | None
+) -> Tensor:
+    """The initial image of several people without the detour through UV.
+
+    Parameters
+    ----------
+    images: (ns, 3, S, S) float32 in [-1, 1], the sources of all people.
+    visible_flows: (nt, ns, S, S, 2) flows of the faces that a source sees and its person gives; -2 elsewhere.
+    first_images: (P, 3, S, S) the first source of each person.
+    full_flows: (nt, P, S, S, 2) into those, of all faces that the person gives; ``None`` leaves places that
+        nobody's source sees 0.
+
+    Returns
+    -------
+    (nt, 3, S, S): the mean of the sources that show a place, else what the first source of its person shows
+    where it projects to; 0 outside the body.
+    """
+    mean = averaged_initial_image(images, visible_flows, None)
+    if full_flows is None:
+        return mean
+    seen = (visible_flows[..., 0] > INVISIBLE).any(1).unsqueeze(1)
+    return torch.where(seen, mean, averaged_initial_image(first_images, full_flows, None))

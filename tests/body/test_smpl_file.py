@@ -15,10 +15,8 @@ import torch
 from scipy import sparse
 
 from iper_bench.body import BodyModel, load_body
-from iper_bench.body.model import POSE_BASIS, SMPL_PARENTS
 from iper_bench.errors import UserError
-
-ROOT = 4294967295  # the official files hold -1 as an unsigned integer
+from tests.body.smpl_like import smpl_arrays, write_pickle
 
 
 @pytest.fixture(scope="module")
@@ -28,29 +26,14 @@ def open_coarse() -> BodyModel:
 
 @pytest.fixture
 def arrays(open_coarse: BodyModel) -> dict[str, Any]:
-    parents = np.array([ROOT, *SMPL_PARENTS[1:]], np.int64)
-    posedirs = np.random.default_rng(0).normal(0, 1e-3, (open_coarse.vertex_count, 3, POSE_BASIS))
-    return {
-        "v_template": open_coarse.template.numpy().astype(np.float64),
-        "shapedirs": open_coarse.shape_dirs.numpy().astype(np.float64),
-        "posedirs": posedirs,
-        "J_regressor": sparse.csc_matrix(open_coarse.joint_regressor.numpy().astype(np.float64)),
-        "weights": open_coarse.skin_weights.numpy().astype(np.float64),
-        "kintree_table": np.stack([parents, np.arange(24)]),
-        "f": open_coarse.faces.numpy().astype(np.uint32),
-        "bs_style": "lbs",
-    }
-
-
-def write(path: Path, content: Any, protocol: int = 2) -> Path:
-    path.write_bytes(pickle.dumps(content, protocol=protocol))
-    return path
+    return smpl_arrays(open_coarse)
 
 
 def same_body(loaded: BodyModel, reference: BodyModel) -> None:
     for name in ("template", "shape_dirs", "skin_weights", "joint_regressor", "faces", "head_faces"):
         torch.testing.assert_close(getattr(loaded, name), getattr(reference, name), atol=0, rtol=0)
-    assert loaded.face_uv is None
+    assert loaded.uv_source == "derived"
+    assert loaded.obj_faces is None
     assert loaded.pose_dirs is not None
     assert list(loaded.parts) == list(reference.parts)
     assert all(torch.equal(loaded.parts[name], ids) for name, ids in reference.parts.items())
@@ -60,7 +43,7 @@ def same_body(loaded: BodyModel, reference: BodyModel) -> None:
 def test_a_pickle_with_a_sparse_regressor_loads(
     tmp_path: Path, arrays: dict[str, Any], open_coarse: BodyModel, protocol: int
 ) -> None:
-    same_body(load_body(write(tmp_path / "SMPL_NEUTRAL.pkl", arrays, protocol)), open_coarse)
+    same_body(load_body(write_pickle(tmp_path / "SMPL_NEUTRAL.pkl", arrays, protocol)), open_coarse)
 
 
 def test_an_npz_loads_and_extra_shape_directions_are_cut(
@@ -101,7 +84,7 @@ def test_chumpy_objects_are_read_as_arrays(
         shapedirs.__dict__.update(a=source, idxs=indices.ravel(), preferred_shape=indices.shape)
         template.__dict__.update(x=arrays["v_template"], _dirty_vars=set())
         arrays.update(shapedirs=shapedirs, v_template=template)
-        path = write(tmp_path / "basicModel.pkl", arrays, protocol)
+        path = write_pickle(tmp_path / "basicModel.pkl", arrays, protocol)
     assert "chumpy" not in sys.modules
     same_body(load_body(path), open_coarse)
 
@@ -127,7 +110,7 @@ def test_a_hostile_pickle_is_refused_before_it_runs(
     if where != "whole":
         arrays["weights"] = call if where == "entry" else np.array([call, None], dtype=object)
         content = arrays
-    path = write(tmp_path / "evil.pkl", content, protocol)
+    path = write_pickle(tmp_path / "evil.pkl", content, protocol)
     with pytest.raises(UserError, match="mkdir") as caught:
         load_body(path)
     assert "\n" not in str(caught.value)
@@ -138,13 +121,13 @@ def test_a_hostile_pickle_is_refused_before_it_runs(
     "function", [eval, getattr, np.load, np.testing.assert_equal, pickle.loads, sparse.load_npz, np.fromfile]
 )
 def test_no_other_function_is_admitted(tmp_path: Path, function: Any) -> None:
-    path = write(tmp_path / "evil.pkl", {"v_template": _Runs(function, "0")})
+    path = write_pickle(tmp_path / "evil.pkl", {"v_template": _Runs(function, "0")})
     with pytest.raises(UserError, match="refused to load the pickle"):
         load_body(path)
 
 
 def test_a_truncated_pickle_is_refused(tmp_path: Path, arrays: dict[str, Any]) -> None:
-    path = write(tmp_path / "short.pkl", arrays)
+    path = write_pickle(tmp_path / "short.pkl", arrays)
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(UserError, match="refused to load the pickle"):
         load_body(path)
@@ -198,7 +181,7 @@ def _shorten(arrays: dict[str, Any]) -> None:
 )
 def test_a_wrong_array_is_named(tmp_path: Path, arrays: dict[str, Any], spoil: Any, words: str) -> None:
     spoil(arrays)
-    path = write(tmp_path / "wrong.pkl", arrays)
+    path = write_pickle(tmp_path / "wrong.pkl", arrays)
     with pytest.raises(UserError, match=words) as caught:
         load_body(path)
     assert "\n" not in str(caught.value)

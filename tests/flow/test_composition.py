@@ -15,8 +15,10 @@ from torch import Tensor
 
 from iper_bench.body.rasteriser import EYE_DISTANCE, FAR, NEAR
 from iper_bench.flow.composition import FlowComposer, FlowOptions
-from iper_bench.flow.condition import uv_condition
+from iper_bench.flow.condition import uv_condition, uv_image_corners
 from iper_bench.flow.morph_image import morph_image, silhouettes
+from iper_bench.flow.morphology import thin_edges
+from iper_bench.flow.transfer import selected_faces
 from iper_bench.flow.transformation import face_corners, hide_faces, transformation_flow
 from iper_bench.flow.uv_image import merge_sources, source_to_uv
 from tests.body.meshes import ellipsoid
@@ -32,6 +34,7 @@ from tests.flow.oracle_body import (
 GEOMETRY = 1e-5  # float32 sums of three corners in [-1, 1] with the stored float32 weights
 WEIGHTS = 2e-4  # official float32 weights stay within 7e-5 of float64
 IMAGES = 1e-4  # flow errors of about 1e-6 times an image gradient of up to 50 per unit
+EDGE_SHARE = 0.005  # of the pixels: float32 and float64 edges differ in a few
 MIXED = 1e-5  # float32 mix of three colours in [-1, 1]
 
 
@@ -48,6 +51,17 @@ def source_inputs(case: OracleCase) -> list[Tensor]:
     return [case.tensor(f"in/src_{name}") for name in ("img", "alpha", "verts", "cam")]
 
 
+def texture_grid(corners: Tensor) -> Tensor:
+    """(F, 9, 2) of corners (F, 3, 2): three by three places from corner 0 by halves of both first edges."""
+    first, second, third = corners.unbind(1)
+    half = torch.tensor([0.0, 0.5, 1.0])
+    steps = (
+        half.tile(3)[:, None] * (second - first)[:, None]
+        + half.repeat_interleave(3)[:, None] * ((third - first)[:, None])
+    )
+    return first[:, None] + steps
+
+
 def test_layout(case) -> None:
     render, compose = case
     for file in case:
@@ -58,6 +72,13 @@ def test_layout(case) -> None:
     composer = render.composer()
     close(composer.table, render.tensor("out/map_fn"), GEOMETRY)
     close(composer.uv_corners, render.tensor("out/f_uvs2img"), GEOMETRY)
+    second = uv_image_corners(render.obj_face_uv)  # of the list that the UV layout is drawn with, at z = 1
+    close(torch.cat([second, torch.ones_like(second[..., :1])], -1), render.tensor("out/f_img2uvs"), GEOMETRY)
+    # Of the first list, each face read from its last corner.
+    grid = texture_grid(composer.uv_corners.flip(1))
+    close(grid, render.tensor("out/img2uv_sampler"), GEOMETRY)
+    _, head = selected_faces([["body"], ["head"]], render.parts, len(render.faces))
+    close(torch.cat([head, head.new_zeros(1)])[:, None].float(), render.tensor("out/front_map_fn"), 0)
     expected = render.tensor("out/uv_fim")
     same = composer.uv_fim == expected
     assert (~same).float().mean() <= FIM_SHARE
@@ -114,6 +135,14 @@ def test_silhouettes(case) -> None:
     close(found[0], render.tensor("out/src_confidant_sil"), 0)
     close(found[1], render.tensor("out/src_outpad_sil"), 0)
     close(found[1] - found[0], compose.tensor("out/uncertain_sil"), 0)
+
+
+def test_edges_of_the_silhouettes(case) -> None:
+    render, compose = case
+    expected = compose.tensor("out/thin_edges") > 0
+    assert expected.any()
+    differs = thin_edges(render.tensor("out/src_confidant_sil")) != expected
+    assert differs.float().mean() <= EDGE_SHARE
 
 
 def test_morph_images(case) -> None:

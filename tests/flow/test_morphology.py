@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 
 from iper_bench.flow.morph_image import morph_image, silhouettes
-from iper_bench.flow.morphology import dilate, erode, majority, thin_edges
+from iper_bench.flow.morphology import dilate, edge_gradient, erode, majority, thin_edges
 from iper_bench.flow.neighbours import nearest_places
 from tests.oracles import config, load, oracle_files
 
@@ -31,7 +31,11 @@ def test_masks_agree_with_the_official_code(path) -> None:
 def test_edges_agree_with_the_official_code(path) -> None:
     data = load(path)
     expected = data["out/canny_thin_edges"]
-    found = thin_edges(torch.from_numpy(data["in/mask"])[: len(expected)]).numpy()
+    masks = torch.from_numpy(data["in/mask"])[: len(expected)]
+    gradient = edge_gradient(masks)
+    for mine, name in ((gradient.blurred, "blurred"), (gradient.magnitude, "grad_magnitude")):
+        np.testing.assert_allclose(mine.numpy(), data[f"out/canny_{name}"], rtol=0, atol=1e-6)
+    found = thin_edges(masks).numpy()
     stable = data["out/canny_stable"]
     np.testing.assert_array_equal(found[stable], expected[stable] > 0)
     assert stable.mean() > 0.9  # float32 and float64 decide differently in a few pixels only
