@@ -44,6 +44,8 @@ def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
     folded: dict[str, str] = {}
     for known in sorted(names):
         folded.setdefault(known.lower(), known)
+    if name.lower() in folded:
+        return [folded[name.lower()]]
     close = difflib.get_close_matches(name.lower(), sorted(folded), n=count, cutoff=0.4)
     return [folded[match] for match in close]
 
