@@ -73,10 +73,15 @@ class BGNet(nn.Module):
 
         The sides are multiples of 2^(len(filters) - 1).
         """
-        image, known = x[:, :IMAGE_CHANNELS], x[:, IMAGE_CHANNELS : IMAGE_CHANNELS + 1]
         colour: Tensor = self.main(x)
-        if self.deviations.residual_colour and self.deviations.prefilled_hole:
-            colour = torch.clamp(image + colour, -1.0, 1.0)
-        if self.deviations.known_background:
-            colour = known * image + (1.0 - known) * colour
-        return colour
+        return finish_background(colour, x, self.deviations)
+
+
+def finish_background(colour: Tensor, x: Tensor, deviations: Deviations) -> Tensor:
+    """The background deviations applied to a network's output (N, 3, H, W) for its input x (N, 4, H, W)."""
+    image, known = x[:, :IMAGE_CHANNELS], x[:, IMAGE_CHANNELS : IMAGE_CHANNELS + 1]
+    if deviations.residual_colour and deviations.prefilled_hole:
+        colour = torch.clamp(image + colour, -1.0, 1.0)
+    if deviations.known_background:
+        colour = known * image + (1.0 - known) * colour
+    return colour

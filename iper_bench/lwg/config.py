@@ -32,6 +32,14 @@ GENERATOR_NAMES = (
 )
 """Factory names of iPERCore."""
 
+IMPERSONATOR = "Impersonator"
+"""The ICCV 2019 generator, which iPERCore's factory does not know."""
+ALL_GENERATOR_NAMES = (*GENERATOR_NAMES, IMPERSONATOR)
+
+
+NO_INITIAL_IMAGE = ("InputConcat", "AttLWB-AdaIN")
+"""Generators whose target input does not start with the initial image."""
+
 
 @dataclass(frozen=True)
 class GeneratorConfig:
@@ -39,7 +47,9 @@ class GeneratorConfig:
 
     Attributes
     ----------
-    name: one of :data:`GENERATOR_NAMES`.
+    name: one of :data:`ALL_GENERATOR_NAMES`. For ``Impersonator`` there is one width w and one number of
+        residual blocks: ``filters`` and ``bg_filters`` are (w, 2w, 4w, 8w), stem first, and ``bg_res_blocks``
+        equals ``res_blocks``.
     bg_filters: channels of BGNet: stem, then one per halving of the image side.
     bg_res_blocks: residual blocks of BGNet.
     filters: channels of SIDNet and TSFNet, one per halving of the image side.
@@ -65,8 +75,8 @@ class GeneratorConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "bg_filters", tuple(int(c) for c in self.bg_filters))
         object.__setattr__(self, "filters", tuple(int(c) for c in self.filters))
-        if self.name not in GENERATOR_NAMES:
-            raise unknown_name("generator", self.name, GENERATOR_NAMES)
+        if self.name not in ALL_GENERATOR_NAMES:
+            raise unknown_name("generator", self.name, ALL_GENERATOR_NAMES)
         for field in ("bg_filters", "filters"):
             counts: tuple[int, ...] = getattr(self, field)
             if not counts or min(counts) < 1:
@@ -86,6 +96,18 @@ class GeneratorConfig:
                 raise UserError(
                     f"{getattr(self, field)} is too small", where=field, expected=f"a whole number >= {least}"
                 )
+        if self.name == IMPERSONATOR:
+            self._check_impersonator()
+
+    def _check_impersonator(self) -> None:
+        wanted = tuple(self.filters[0] * 2**k for k in range(4))
+        if self.filters != wanted or self.bg_filters != wanted or self.bg_res_blocks != self.res_blocks:
+            raise UserError(
+                f"filters {list(self.filters)} and {list(self.bg_filters)}, residual blocks "
+                f"{self.res_blocks} and {self.bg_res_blocks}",
+                where=self.name,
+                expected=f"{list(wanted)} in source, target and background stream, equal residual blocks",
+            )
 
     @property
     def target_nc(self) -> int:
@@ -99,6 +121,8 @@ class GeneratorConfig:
     @property
     def stride(self) -> int:
         """The image sides must be multiples of this."""
+        if self.name == IMPERSONATOR:
+            return int(2 ** (len(self.filters) - 1))
         bg = 1 if self.name == "AttLWB-Front-SPADE" else 2 ** (len(self.bg_filters) - 1)
         return max(int(bg), int(2 ** len(self.filters)))
 
@@ -109,6 +133,8 @@ class GeneratorConfig:
         """
         if name == "AttLWB-AdaIN":
             return cls(name=name, bg_filters=(64, 128, 128, 128), res_blocks=4, temporal=True)
+        if name == IMPERSONATOR:
+            return cls(name=name, bg_filters=(64, 128, 256, 512), filters=(64, 128, 256, 512))
         return cls(name=name)
 
     @classmethod
@@ -178,7 +204,8 @@ class Deviations:
         of the condition).
     residual_colour: colours of SIDNet and TSFNet are ``clamp(initial + tanh(head), -1, 1)`` where ``initial``
         is the image in the network's own input; for BGNet likewise, but only together with
-        ``prefilled_hole``: zeros in a hole are no initial guess.
+        ``prefilled_hole``: zeros in a hole are no initial guess. The target stream of a generator whose
+        target input has no initial image (:data:`NO_INITIAL_IMAGE`) goes without.
     """
 
     known_background: bool = False
@@ -198,6 +225,10 @@ class Deviations:
     def to_json(self) -> dict[str, bool]:
         """Plain dictionary for weight metadata."""
         return {f.name: bool(getattr(self, f.name)) for f in fields(self)}
+
+    def of_targets(self, name: str) -> Deviations:
+        """What acts in the target stream of the generator ``name``."""
+        return replace(self, residual_colour=self.residual_colour and name not in NO_INITIAL_IMAGE)
 
     @property
     def active(self) -> tuple[str, ...]:

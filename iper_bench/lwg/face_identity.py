@@ -23,6 +23,7 @@ from iper_bench.lwg.perceptual import LAYER_WEIGHTS, FrozenModule, weighted_feat
 FACE_HEIGHT, FACE_WIDTH = 112, 96  # SphereFace's input
 STAGES = ((64, 1), (128, 2), (256, 4), (512, 1))  # channels and residual units
 EMBEDDING = 512
+EMBEDDING_ALONE = (0.0, 0.0, 0.0, 0.0, 1.0)  # the paper's face term: one L1 on g(.)
 UNUSED_PREFIX = "fc6"  # the classification layer of released files
 
 
@@ -66,10 +67,12 @@ class FaceIdentityLoss(FrozenModule):
     Parameters
     ----------
     weights: a sphere20a checkpoint (``sphere20a_20171020.pth``), or ``None`` for random weights (tests).
+    embedding_only: compare the 512-vector alone, as the paper writes the term, instead of five outputs.
     """
 
-    def __init__(self, weights: Path | None) -> None:
+    def __init__(self, weights: Path | None, *, embedding_only: bool = False) -> None:
         super().__init__()
+        self.layer_weights = EMBEDDING_ALONE if embedding_only else LAYER_WEIGHTS
         self.network = Sphere20a()
         if weights is not None:
             state = {k: v for k, v in read_state_dict(weights).items() if not k.startswith(UNUSED_PREFIX)}
@@ -96,4 +99,4 @@ class FaceIdentityLoss(FrozenModule):
             crops, targets = cut, cut_truth
         with torch.no_grad():
             wanted = self.network(targets)
-        return weighted_feature_distance(self.network(crops), wanted, LAYER_WEIGHTS)
+        return weighted_feature_distance(self.network(crops), wanted, self.layer_weights)

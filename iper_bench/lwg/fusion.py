@@ -6,20 +6,27 @@ gate, attention with SPADE (the released method), attention with AdaIN.
 Agrees with: the official blocks to 1e-5, including their sampling: flows are resized with align_corners=True,
 but sampled with align_corners=False. That is inconsistent, yet the released weights were trained with it.
 Differs: AvgLWB divides by ns + 1 (released) where the paper divides only the sum over sources by ns.
+Every block has ``folded()``, the same function rearranged for inference (:mod:`iper_bench.lwg.folded`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from iper_bench.flow.warp import sample
-
-ADAIN_EPSILON = 1e-5
-"""Added to the standard deviation over channels (iPERCore attlwb_adain)."""
+from iper_bench.lwg.folded import (
+    ADAIN_EPSILON,
+    FoldedAdaIN,
+    FoldedAttention,
+    FoldedGate,
+    FoldedSum,
+    channel_statistics,
+)
 
 
 def split_batch(x: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -59,6 +66,10 @@ class AddFusion(nn.Module):
         """x (bs, C, h, w), warped (bs, ns, C, h, w) to (bs, C, h, w)."""
         return x + warped.sum(1)
 
+    def folded(self) -> FoldedSum:
+        """For inference."""
+        return FoldedSum(average=False)
+
 
 class AverageFusion(nn.Module):
     """AvgLWB: (X + sum of the warped sources) / (1 + ns)."""
@@ -66,6 +77,10 @@ class AverageFusion(nn.Module):
     def forward(self, x: Tensor, warped: Tensor) -> Tensor:
         """x (bs, C, h, w), warped (bs, ns, C, h, w) to (bs, C, h, w)."""
         return (x + warped.sum(1)) / (1 + warped.shape[1])
+
+    def folded(self) -> FoldedSum:
+        """For inference."""
+        return FoldedSum(average=True)
 
 
 class SoftGateFusion(nn.Module):
@@ -87,6 +102,10 @@ class SoftGateFusion(nn.Module):
         """x (bs, C, h, w), warped (bs, ns, C, h, w) to (bs, C, h, w)."""
         fused = warped.mean(1) if self.average else warped.sum(1)
         return x + self.gate_conv(x) * fused
+
+    def folded(self) -> FoldedGate:
+        """For inference."""
+        return FoldedGate(self.gate_conv, radius=2, average=self.average)  # two 3x3 convolutions
 
 
 def attend(query: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -195,6 +214,14 @@ class AttentionFusion(nn.Module):
         mixed, _ = self.attention(x, warped)
         return self.spade(x, mixed)
 
+    def folded(self) -> FoldedAttention:
+        """For inference; later changes of the weights do not reach it."""
+        spade = self.spade
+        shared = cast(nn.Conv2d, spade.mlp_shared[0])
+        return FoldedAttention(
+            self.fq, self.fk, self.fv, spade.param_free_norm, shared, spade.mlp_gamma, spade.mlp_beta
+        )
+
 
 class AdaINFusion(nn.Module):
     """AttLWB-AdaIN: statistics over channels of the attended map replace those of the target feature, pixel
@@ -217,13 +244,14 @@ class AdaINFusion(nn.Module):
             self.fq(x), split_batch(self.fk(flat), sizes), split_batch(self.fv(flat), sizes)
         )
 
-    @staticmethod
-    def statistics(mixed: Tensor) -> tuple[Tensor, Tensor]:
-        """gamma (unbiased standard deviation) and beta (mean) over channels, each (bs, 1, h, w)."""
-        return mixed.std(1, keepdim=True), mixed.mean(1, keepdim=True)
+    statistics = staticmethod(channel_statistics)
 
     def forward(self, x: Tensor, warped: Tensor) -> Tensor:
         """x (bs, C, h, w), warped (bs, ns, C, h, w) to (bs, C, h, w)."""
         gamma, beta = self.statistics(self.attention(x, warped)[0])
         deviation, mean = self.statistics(x)
         return (x - mean) / (deviation + ADAIN_EPSILON) * gamma + beta
+
+    def folded(self) -> FoldedAdaIN:
+        """For inference; later changes of the weights do not reach it."""
+        return FoldedAdaIN(self.fq, self.fk, self.fv)

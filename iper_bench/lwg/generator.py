@@ -6,20 +6,23 @@ SoftGateAvgLWB, TextureWarping, InputConcat), same keys and shapes in the state 
 checkpoints load strictly.
 Agrees with: the official generators to 1e-5 when all deviations are off.
 Differs: the named switches of :class:`~iper_bench.lwg.config.Deviations`; source features are a value that
-the caller may keep.
+the caller may keep. All of them, and the ICCV generator, render through one interface
+(:class:`iper_bench.lwg.inference.Renderer`).
 Polarity: masks are 1 = background; ``image = mask * background + (1 - mask) * colour``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from iper_bench.errors import UserError
 from iper_bench.lwg.background import BGNet
-from iper_bench.lwg.config import CONDITION_CHANNELS, Deviations, GeneratorConfig
+from iper_bench.lwg.config import CONDITION_CHANNELS, IMPERSONATOR, Deviations, GeneratorConfig
+from iper_bench.lwg.features import SourceFeatures
+from iper_bench.lwg.folded import FoldedHeads, FoldedNetwork
 from iper_bench.lwg.fusion import (
     AdaINFusion,
     AddFusion,
@@ -28,8 +31,10 @@ from iper_bench.lwg.fusion import (
     SoftGateFusion,
     split_batch,
 )
-from iper_bench.lwg.source import SIDNet
-from iper_bench.lwg.transfer import SourceFeatures, TransferStream
+from iper_bench.lwg.iccv_renderer import ICCVRenderer
+from iper_bench.lwg.prepared import PreparedSources
+from iper_bench.lwg.source import SIDNet, finish_heads
+from iper_bench.lwg.transfer import TransferStream
 
 GeneratorOutputs = tuple[Tensor, ...]
 
@@ -45,10 +50,6 @@ FUSIONS: dict[str, Callable[[GeneratorConfig, int], nn.Module]] = {
 """How each generator fuses warped source features: name to ``(config, channels) -> block``."""
 
 
-NO_INITIAL_IMAGE = ("InputConcat", "AttLWB-AdaIN")
-"""Generators whose target input does not start with the initial image."""
-
-
 def compose(background: Tensor, colour: Tensor, mask: Tensor) -> Tensor:
     """mask * background + (1 - mask) * colour; (.., 3, H, W), (.., 3, H, W), (.., 1, H, W), broadcast over
     leading axes.
@@ -59,6 +60,8 @@ def compose(background: Tensor, colour: Tensor, mask: Tensor) -> Tensor:
 class BackgroundMixin:
     """Shared by the generators that own a ``bg_net``."""
 
+    has_background = True
+    most_sources: int | None = None
     bg_net: BGNet
 
     def background(self, bg_inputs: Tensor) -> Tensor:
@@ -82,6 +85,7 @@ class LiquidWarpingGenerator(BackgroundMixin, TransferStream):
         self.config = config
         self.deviations = deviations or Deviations()
         self._add_background()
+        self.target_deviations = self.deviations.of_targets(config.name)
         self.src_net = SIDNet(config.cond_nc, config.filters, config.res_blocks, self.deviations)
         make = FUSIONS[config.name]
         self.add_transfer(config.target_nc, config.filters, config.res_blocks, lambda c: make(config, c))
@@ -165,6 +169,8 @@ class LiquidWarpingGenerator(BackgroundMixin, TransferStream):
 class FrontGenerator(LiquidWarpingGenerator):
     """AttLWB-Front-SPADE: the same without the background stream; the background is given from outside."""
 
+    has_background = False
+
     def _add_background(self) -> None:
         """No background stream."""
 
@@ -199,7 +205,8 @@ class WarpFreeGenerator(BackgroundMixin, nn.Module):
         self.config = config
         self.deviations = deviations or Deviations()
         self.bg_net = BGNet(config.bg_cond_nc, config.bg_filters, config.bg_res_blocks, self.deviations)
-        self.tsf_net = SIDNet(config.target_nc, config.filters, config.res_blocks, self.deviations)
+        self.target_deviations = self.deviations.of_targets(config.name)
+        self.tsf_net = SIDNet(config.target_nc, config.filters, config.res_blocks, self.target_deviations)
 
     def network_input(self, src_inputs: Tensor, tsf_inputs: Tensor) -> Tensor:
         """(bs, ns, 6, H, W) and (bs, nt, 6, H, W) to (bs, nt, target_nc, H, W)."""
@@ -209,6 +216,29 @@ class WarpFreeGenerator(BackgroundMixin, nn.Module):
         sources = src_inputs[:, [k % ns for k in range(wanted)]].flatten(1, 2)
         repeated = sources.unsqueeze(1).expand(-1, tsf_inputs.shape[1], -1, -1, -1)
         return torch.cat([repeated, tsf_inputs[:, :, -CONDITION_CHANNELS:]], 2)
+
+    def encode_sources(self, src_inputs: Tensor) -> SourceFeatures:
+        """The sources themselves: there is no source stream."""
+        return SourceFeatures(src_inputs, (), ())
+
+    def prepare(self, features: SourceFeatures) -> PreparedSources:
+        """The inputs and the folded heads, with the weights of this moment."""
+        with torch.no_grad():
+            heads = FoldedHeads(
+                cast(nn.Conv2d, self.tsf_net.img_reg[0]), cast(nn.Conv2d, self.tsf_net.att_reg[0])
+            )
+        return PreparedSources.of(features.inputs, (), FoldedNetwork((), heads))
+
+    def render_targets(
+        self, prepared: PreparedSources, tsf_inputs: Tensor, flows: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """See :class:`iper_bench.lwg.inference.Renderer`; flows are ignored."""
+        people, targets = (1, -1) if prepared.batch == 1 else (-1, 1)
+        grouped = tsf_inputs.reshape(people, targets, *tsf_inputs.shape[1:])
+        x = self.network_input(prepared.inputs, grouped).flatten(0, 1)
+        last = self.tsf_net.last_feature(x.to(self.tsf_net.img_reg[0].weight.dtype))  # type: ignore[arg-type]
+        colour, mask = prepared.network.heads(last)
+        return finish_heads(colour.float(), mask.float(), x, self.target_deviations)
 
     def forward(
         self,
@@ -227,18 +257,11 @@ class WarpFreeGenerator(BackgroundMixin, nn.Module):
 
 
 def build_generator(config: GeneratorConfig, deviations: Deviations | None = None) -> nn.Module:
-    """Build the generator that ``config.name`` names, with torch's default initial weights (as released).
-
-    Raises UserError for a deviation that has no meaning in this generator.
-    """
-    if deviations is not None and deviations.residual_colour and config.name in NO_INITIAL_IMAGE:
-        raise UserError(
-            "residual_colour needs an initial image in the network's input",
-            where=config.name,
-            expected="this deviation switched off",
-        )
+    """Build the generator that ``config.name`` names, with torch's default initial weights (as released)."""
     if config.name in ("TextureWarping", "InputConcat"):
         return WarpFreeGenerator(config, deviations)
+    if config.name == IMPERSONATOR:
+        return ICCVRenderer(config, deviations)
     if config.name == "AttLWB-Front-SPADE":
         return FrontGenerator(config, deviations)
     return LiquidWarpingGenerator(config, deviations)

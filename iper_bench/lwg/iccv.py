@@ -10,7 +10,7 @@ spelling of the key.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +75,17 @@ class ICCVBackground(nn.Module):
         return self.model(x)
 
 
+Fusion = Callable[[Tensor], Tensor]
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
+
+
+def _adding(lent: Tensor) -> Fusion:
+    return lambda x: x + lent
+
+
 class ICCVUNet(nn.Module):
     """Residual U-Net with colour and mask heads; the source and the transfer stream are one instance each."""
 
@@ -93,30 +104,33 @@ class ICCVUNet(nn.Module):
         self.img_reg = nn.Sequential(nn.Conv2d(width, IMAGE_CHANNELS, 7, padding=3, bias=False), nn.Tanh())
         self.attetion_reg = nn.Sequential(nn.Conv2d(width, 1, 7, padding=3, bias=False), nn.Sigmoid())
 
-    def encode(self, x: Tensor, lent: Sequence[Tensor] | None = None) -> tuple[list[Tensor], list[Tensor]]:
-        """Encoder outputs (stem first) and residual outputs; ``lent`` are features to be added, warped, after
-        every encoder stage but the stem and after every residual block.
+    def encode(self, x: Tensor, fusions: Iterable[Fusion] = ()) -> tuple[list[Tensor], list[Tensor]]:
+        """Encoder outputs (stem first) and residual outputs; ``fusions`` change the output of every encoder
+        stage but the stem, and of every residual block, in this order. None at all leaves them.
         """
-        add = iter(lent or ())
+        steps = iter(fusions)
         encoded: list[Tensor] = []
         for index, layer in enumerate(self.encoders):
             x = layer(x)
-            if lent is not None and index > 0:
-                x = x + next(add)
+            if index > 0:
+                x = next(steps, _unchanged)(x)
             encoded.append(x)
         residual: list[Tensor] = []
         for block in self.resnets:
-            x = block(x)
-            if lent is not None:
-                x = x + next(add)
+            x = next(steps, _unchanged)(block(x))
             residual.append(x)
         return encoded, residual
 
     def decode(self, x: Tensor, encoded: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Colour (N, 3, H, W) and mask (N, 1, H, W), 1 = background."""
+        x = self.last_feature(x, encoded)
+        return self.img_reg(x), self.attetion_reg(x)
+
+    def last_feature(self, x: Tensor, encoded: Sequence[Tensor]) -> Tensor:
+        """The feature (N, width, H, W) that the heads read."""
         for stage, (up, skipper) in enumerate(zip(self.decoders, self.skippers, strict=True)):
             x = skipper(torch.cat([encoded[DOWN_STEPS - 1 - stage], up(x)], 1))
-        return self.img_reg(x), self.attetion_reg(x)
+        return x
 
 
 class ImpersonatorGenerator(nn.Module):
@@ -180,7 +194,7 @@ class ImpersonatorGenerator(nn.Module):
         encoded, residual = self.src_model.encode(src_inputs)
         source, source_mask = self.src_model.decode(residual[-1] if residual else encoded[-1], encoded)
         lent = [torch.stack([self.warp(f, flow) for flow in flows]).sum(0) for f in [*encoded[1:], *residual]]
-        fused, deep = self.tsf_model.encode(tsf_inputs, lent)
+        fused, deep = self.tsf_model.encode(tsf_inputs, [_adding(one) for one in lent])
         target, target_mask = self.tsf_model.decode(deep[-1] if deep else fused[-1], fused)
         return background, source, source_mask, target, target_mask
 

@@ -24,7 +24,7 @@ from iper_bench.errors import unknown_name
 from iper_bench.flow.composition import BodyRaster, FlowComposer, FlowOptions
 from iper_bench.flow.foreground import filled_foreground, inpainted
 from iper_bench.flow.initial import averaged_initial_image
-from iper_bench.flow.transformation import hide_faces
+from iper_bench.flow.transformation import face_corners, hide_faces, transformation_flow
 
 InitialImage = Literal["averaged", "uv-merge"]
 ForegroundKind = Literal["nearest-colour", "edge-colours", "cut"]
@@ -187,7 +187,7 @@ class InputBuilder:
 
     Parameters
     ----------
-    body: body model that the tracks refer to; must carry a UV layout.
+    body: body model that the tracks refer to; must carry a UV layout. Everything is built on its device.
     size: frame side in pixels.
     options: see :class:`InputOptions`.
     """
@@ -199,7 +199,19 @@ class InputBuilder:
         self.size = size
         self.options = options
         parts = body.parts if options.neighbours > 1 else None
-        self._composer = FlowComposer(body.faces, body.face_uv, options.flow_options(size), parts=parts)
+        self._composer = FlowComposer(
+            body.faces,
+            body.face_uv,
+            options.flow_options(size),
+            parts=parts,
+            obj_faces=body.obj_faces,
+            obj_face_uv=body.obj_face_uv,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the body lies."""
+        return self.body.device
 
     def maps(
         self,
@@ -211,7 +223,7 @@ class InputBuilder:
     ) -> BodyMaps:
         """Pose and rasterise N bodies. ``visibility`` adds the visible faces, which only sources need."""
         posed = self.body.pose(torch.from_numpy(betas), torch.from_numpy(np.ascontiguousarray(poses)))
-        cameras = torch.from_numpy(np.ascontiguousarray(cams))
+        cameras = torch.from_numpy(np.ascontiguousarray(cams)).to(self.device)
         composer = self._composer
         seen = correspond(posed.vertices, cameras, composer.faces, self.size)
         visible = composer.visible(seen.projected, composer.faces, seen.fim) if visibility else None
@@ -233,8 +245,9 @@ class InputBuilder:
             pairs = zip(frames, persons, strict=True)
             return np.stack([filled_foreground(frame, person, self.options.band) for frame, person in pairs])
         background = (fim < 0).to(torch.float32).unsqueeze(1)
-        morph = self._composer.foreground(to_network(frames), person_masks(persons), background).morph
-        return np.ascontiguousarray(morph.permute(0, 2, 3, 1).numpy())
+        images, masks = to_network(frames).to(fim.device), person_masks(persons).to(fim.device)
+        morph = self._composer.foreground(images, masks, background).morph
+        return np.ascontiguousarray(morph.permute(0, 2, 3, 1).cpu().numpy())
 
     def background(self, frame: NDArray[np.uint8], person: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(H, W, 4) uint8 background of a frame (H, W, 3) at rest, without ``person`` (H, W; 255 = person):
@@ -252,7 +265,7 @@ class InputBuilder:
         rgb, mask = to_network(background[None, ..., :3]), person_masks(background[None, ..., 3])
         if self.options.blank == "zero" and not self.options.prefill:
             rgb = rgb * mask
-        return torch.cat([rgb, mask], 1)
+        return torch.cat([rgb, mask], 1).to(self.device)
 
     def sources(
         self, foregrounds: Foregrounds, background: NDArray[np.uint8], maps: BodyMaps
@@ -262,7 +275,7 @@ class InputBuilder:
         """
         if maps.visible is None:
             raise ValueError("source maps need visibility=True")
-        images = to_network(foregrounds)
+        images = to_network(foregrounds).to(self.device)
         raster = self._composer.raster(maps)
         visible = hide_faces(raster.corners, maps.visible)
         through_uv = self.options.initial_image == "uv-merge"
@@ -282,6 +295,19 @@ class InputBuilder:
         flows = self._composer.flows(sources.attended, raster)
         initial = self._initial(sources, raster, flows)
         return TargetInputs(torch.cat([initial, raster.cond], 1), flows)
+
+    def successive_flows(self, maps: BodyMaps) -> Tensor:
+        """Flows (n - 1, S, S, 2) from each of n bodies to the next one, all faces: what a temporal generator
+        warps its earlier output along.
+        """
+        raster = self._composer.raster(maps)
+        return transformation_flow(raster.corners[:-1], raster.fim[1:], raster.wim[1:])
+
+    def flows_into(self, earlier: BodyMaps, now: BodyMaps) -> Tensor:
+        """Flows (nt, k, S, S, 2) from nt bodies ``now`` into the images of k ``earlier`` ones, all faces."""
+        corners = face_corners(earlier.projected, self._composer.faces)
+        each = [one.expand(len(now), -1, -1, -1) for one in corners]
+        return torch.stack([transformation_flow(one, now.fim, now.wim) for one in each], dim=1)
 
     def _initial(self, sources: SourceInputs, raster: BodyRaster, flows: Tensor) -> Tensor:
         """(nt, 3, S, S)."""

@@ -8,6 +8,7 @@ Agrees with: the official terms to a relative 1e-5.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -21,12 +22,20 @@ REAL_TARGET = 1.0
 FAKE_TARGET = -1.0
 
 
-def adversarial_loss(scores: Tensor | Sequence[Tensor], target: float) -> Tensor:
-    """LSGAN: mean of (D - target)^2 per map, then the mean over the maps of sub-discriminators; scalar."""
+ScoreJoin = Literal["mean", "sum"]
+
+
+def adversarial_loss(
+    scores: Tensor | Sequence[Tensor], target: float, *, joined: ScoreJoin = "mean"
+) -> Tensor:
+    """LSGAN: mean of (D - target)^2 per map, then over the maps of sub-discriminators their mean (released)
+    or their sum (the paper); scalar.
+    """
     maps = [scores] if isinstance(scores, Tensor) else list(scores)
     if not maps:
         raise ValueError("no score maps: every sub-discriminator was skipped")
-    return torch.stack([(m - target).square().mean() for m in maps]).mean()
+    distances = torch.stack([(m - target).square().mean() for m in maps])
+    return distances.sum() if joined == "sum" else distances.mean()
 
 
 def reconstruction_loss(prediction: Tensor, truth: Tensor) -> Tensor:

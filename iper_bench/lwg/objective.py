@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -19,13 +19,32 @@ from torch.nn import functional as F
 
 from iper_bench.errors import unknown_name
 from iper_bench.lwg.losses import squared_mask_loss, squared_smoothness_loss
-from iper_bench.lwg.released_objective import Fakes, Reals
+from iper_bench.lwg.released_objective import FaceDistance, Fakes, Reals
 
 Perceptual = Callable[[Tensor, Tensor], Tensor]
 Critic = Callable[[Fakes], Tensor]  # the unweighted adversarial term of the generator's images, a scalar
-Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 MaskKind = Literal["bce-matte", "l2-silhouette"]
 BackgroundKind = Literal["known", "last"]
+
+
+class Outputs(NamedTuple):
+    """What a generator made of a batch: backgrounds (bs, nb, 3, S, S), colours (bs, nt, 3, S, S) and masks
+    (bs, nt, 1, S, S) of the targets, 1 = background, and the same of the sources (bs, ns, .., S, S), ``None``
+    for generators that do not reconstruct them.
+    """
+
+    backgrounds: Tensor
+    source_colours: Tensor | None
+    source_masks: Tensor | None
+    colours: Tensor
+    masks: Tensor
+
+
+class FaceTerm(NamedTuple):
+    """The face identity term: its weight (released lambda_face: 5) and the distance of head crops."""
+
+    weight: float
+    distance: FaceDistance
 
 
 @dataclass(frozen=True)
@@ -90,7 +109,8 @@ class StepBatch:
     backgrounds: (bs, nb, 3, S, S) clean backgrounds and ``background_known`` (bs, nb, 1, S, S), 1 where they
         may be trusted.
     body_boxes, head_boxes: (bs, nt, 4) int64 (x0, x1, y0, y1) of the targets, or ``None`` where no
-        discriminator looks at crops.
+        discriminator and no face term looks at crops.
+    target_flows: (bs, nt - 1, S, S, 2) flows from each target to the next one, for temporal generators only.
     """
 
     src_inputs: Tensor
@@ -105,6 +125,7 @@ class StepBatch:
     background_known: Tensor
     body_boxes: Tensor | None = None
     head_boxes: Tensor | None = None
+    target_flows: Tensor | None = None
 
     def to(self, device: torch.device) -> StepBatch:
         """The same batch on ``device``."""
@@ -146,13 +167,22 @@ def total_variation(masks: Tensor) -> Tensor:
 
 
 def _mask_terms(masks: Tensor, batch: StepBatch, kind: MaskKind) -> tuple[Tensor, Tensor]:
-    """Mask and smoothness term of the predicted masks (bs, ns + nt, 1, S, S)."""
+    """Mask and smoothness term of the predicted masks (bs, ns + nt, 1, S, S), or (bs, nt, 1, S, S) where
+    there are none of the sources.
+    """
+    count = masks.shape[1]
     if kind == "l2-silhouette":
         # last channel of the condition: 1 = no body
         silhouettes = torch.cat([batch.src_inputs[:, :, -1:], batch.tsf_inputs[:, :, -1:]], 1)
-        return squared_mask_loss(masks, silhouettes), squared_smoothness_loss(masks)
+        return squared_mask_loss(masks, silhouettes[:, -count:]), squared_smoothness_loss(masks)
     mattes = torch.cat([batch.source_masks, batch.target_masks], 1)
-    return F.binary_cross_entropy(masks, mattes), total_variation(masks)
+    return F.binary_cross_entropy(masks, mattes[:, -count:]), total_variation(masks)
+
+
+def joined_masks(outputs: Outputs) -> Tensor:
+    """All predicted masks, sources first: (bs, ns + nt, 1, S, S), or (bs, nt, 1, S, S) without sources."""
+    _, _, source_masks, _, masks = outputs
+    return masks if source_masks is None else torch.cat([source_masks, masks], 1)
 
 
 def composite_targets(background: Tensor, colours: Tensor, masks: Tensor) -> Tensor:
@@ -166,9 +196,9 @@ def composed(outputs: Outputs) -> Fakes:
     """What a discriminator sees of a generator's outputs (see :func:`objective`): targets over the person's
     own background, and the backgrounds.
     """
-    backgrounds, _, source_masks, colours, masks = outputs
+    backgrounds, _, _, colours, masks = outputs
     targets = composite_targets(backgrounds[:, 0], colours, masks)
-    return Fakes(targets, backgrounds, torch.cat([source_masks, masks], 1))
+    return Fakes(targets, backgrounds, joined_masks(outputs))
 
 
 def objective(
@@ -178,49 +208,60 @@ def objective(
     perceptual: Perceptual | None,
     critic: Critic | None = None,
     kinds: TermKinds | None = None,
+    face: FaceTerm | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Total loss and its unweighted terms.
 
     Parameters
     ----------
-    outputs: what the generator returns with ``only_tsf=False``: backgrounds, source colours, source masks,
-        target colours, target masks.
+    outputs: what the generator made; without source colours there is no source term.
     batch: inputs and truths of the step.
     weights: see :class:`LossWeights`.
     perceptual: ``(prediction, truth) -> scalar`` on (N, 3, S, S) in [-1, 1]; may be ``None`` when its weight
         is 0.
     critic: the adversarial term of the composed images; may be ``None`` when its weight is 0.
     kinds: see :class:`TermKinds`; ``None`` = the defaults.
+    face: see :class:`FaceTerm`; ``None`` = without.
 
     Raises
     ------
-    ValueError when a weight above 0 lacks its network.
+    ValueError when a weight above 0 lacks its network, or the face term its boxes.
     """
-    backgrounds, source_colours, source_masks, colours, masks = outputs
-    own = backgrounds[:, 0]
-    sources = composite_targets(own, source_colours, source_masks)
-    targets = composite_targets(own, colours, masks)
-    predicted_masks = torch.cat([source_masks, masks], 1).clamp(1e-6, 1.0 - 1e-6)
+    backgrounds, _, _, colours, masks = outputs
+    targets = composite_targets(backgrounds[:, 0], colours, masks)
+    predicted_masks = joined_masks(outputs).clamp(1e-6, 1.0 - 1e-6)
     kinds = kinds or TermKinds()
     mask, smooth = _mask_terms(predicted_masks, batch, kinds.mask)
-    compared = slice(-1, None) if kinds.background == "last" else slice(None)
-    terms = {
-        "source": F.l1_loss(sources, batch.source_images),
-        "background": _masked_l1(
-            backgrounds[:, compared], batch.backgrounds[:, compared], batch.background_known[:, compared]
-        ),
-        "pixel": F.l1_loss(targets, batch.target_images),
-        "mask": mask,
-        "smooth": smooth,
-    }
+    terms = {**_plain_terms(outputs, targets, batch, kinds), "mask": mask, "smooth": smooth}
+    made, wanted = targets.flatten(0, 1), batch.target_images.flatten(0, 1)
     if weights.perceptual > 0:
         if perceptual is None:
             raise ValueError("a perceptual weight above 0 needs a perceptual network")
-        terms["perceptual"] = perceptual(targets.flatten(0, 1), batch.target_images.flatten(0, 1))
+        terms["perceptual"] = perceptual(made, wanted)
     if weights.adversarial > 0:
         if critic is None:
             raise ValueError("an adversarial weight above 0 needs a discriminator")
         terms["adversarial"] = critic(Fakes(targets, backgrounds, predicted_masks))
     scale = weights.to_json()
+    if face is not None:
+        if batch.head_boxes is None:
+            raise ValueError("the face term needs head boxes")
+        terms["face"] = face.distance(made, wanted, batch.head_boxes.flatten(0, 1))
+        scale["face"] = face.weight
     total = torch.stack([scale[name] * value for name, value in terms.items()]).sum()
     return total, terms
+
+
+def _plain_terms(outputs: Outputs, targets: Tensor, batch: StepBatch, kinds: TermKinds) -> dict[str, Tensor]:
+    """The L1 terms ``source``, ``background`` and ``pixel``."""
+    backgrounds, source_colours, source_masks, _, _ = outputs
+    terms = {}
+    if source_colours is not None and source_masks is not None:
+        sources = composite_targets(backgrounds[:, 0], source_colours, source_masks)
+        terms["source"] = F.l1_loss(sources, batch.source_images)
+    compared = slice(-1, None) if kinds.background == "last" else slice(None)
+    terms["background"] = _masked_l1(
+        backgrounds[:, compared], batch.backgrounds[:, compared], batch.background_known[:, compared]
+    )
+    terms["pixel"] = F.l1_loss(targets, batch.target_images)
+    return terms

@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from iper_bench.errors import unknown_name
 from iper_bench.lwg.config import IMAGE_CHANNELS
@@ -27,6 +27,7 @@ from iper_bench.lwg.losses import (
     FAKE_TARGET,
     GENERATOR_TARGET,
     REAL_TARGET,
+    ScoreJoin,
     adversarial_loss,
     mask_loss,
     reconstruction_loss,
@@ -35,6 +36,7 @@ from iper_bench.lwg.losses import (
 
 ImageDistance = Callable[[Tensor, Tensor], Tensor]
 FaceDistance = Callable[[Tensor, Tensor, Tensor], Tensor]
+Judge = Callable[..., list[Tensor]]  # a discriminator, see :func:`score_maps` for what it is called with
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,10 @@ class Reals:
     head_boxes: Tensor | None = None
 
 
-def _scores(discriminator: nn.Module, targets: Tensor, background: Tensor, reals: Reals) -> list[Tensor]:
-    """Score maps of (bs, nt, 3, H, W) target images and a (bs, 3, H, W) background."""
+def score_maps(discriminator: Judge, targets: Tensor, background: Tensor, reals: Reals) -> list[Tensor]:
+    """Score maps that ``discriminator`` gives (bs, nt, 3, H, W) target images and a (bs, 3, H, W) background,
+    one per sub-discriminator; conditions, masks and boxes come from ``reals``.
+    """
     condition = reals.tsf_inputs[:, :, IMAGE_CHANNELS:]
     x = torch.cat([targets, condition], 2).flatten(0, 1)
     bg_x = torch.cat([background, reals.bg_inputs[:, -1, IMAGE_CHANNELS:]], 1)
@@ -123,7 +127,7 @@ def _reconstruction(fakes: Fakes, reals: Reals) -> Tensor:
 def generator_loss(
     fakes: Fakes,
     reals: Reals,
-    discriminator: nn.Module,
+    discriminator: Judge,
     *,
     weights: Lambdas | None = None,
     perceptual: ImageDistance = reconstruction_loss,
@@ -140,7 +144,7 @@ def generator_loss(
     """
     weights = weights or Lambdas()
     made, wanted = fakes.targets.flatten(0, 1), reals.targets.flatten(0, 1)
-    scores = _scores(discriminator, fakes.targets, fakes.backgrounds[:, -1], reals)
+    scores = score_maps(discriminator, fakes.targets, fakes.backgrounds[:, -1], reals)
     true_masks = reals.masks[:, -fakes.masks.shape[1] :]
     terms = {
         "g_rec": weights.lambda_rec * _reconstruction(fakes, reals),
@@ -156,16 +160,30 @@ def generator_loss(
     return torch.stack(list(terms.values())).sum(), terms
 
 
+def generator_term(fakes: Fakes, reals: Reals, discriminator: Judge, *, joined: ScoreJoin = "mean") -> Tensor:
+    """The generator's unweighted adversarial term alone, a scalar; ``joined`` as in
+    :func:`iper_bench.lwg.losses.adversarial_loss`.
+    """
+    scores = score_maps(discriminator, fakes.targets, fakes.backgrounds[:, -1], reals)
+    return adversarial_loss(scores, GENERATOR_TARGET, joined=joined)
+
+
 def discriminator_loss(
-    fakes: Fakes, reals: Reals, discriminator: nn.Module, *, weights: Lambdas | None = None
+    fakes: Fakes,
+    reals: Reals,
+    discriminator: Judge,
+    *,
+    weights: Lambdas | None = None,
+    joined: ScoreJoin = "mean",
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The discriminator's total loss and the mean scores ``d_real_avg``, ``d_fake_avg``; the fakes are
-    detached here.
+    detached here. ``joined``: over sub-discriminators, the released mean or the paper's sum.
     """
     weights = weights or Lambdas()
-    real = _scores(discriminator, reals.targets, reals.background, reals)
-    fake = _scores(discriminator, fakes.targets.detach(), fakes.backgrounds[:, -1].detach(), reals)
+    real = score_maps(discriminator, reals.targets, reals.background, reals)
+    fake = score_maps(discriminator, fakes.targets.detach(), fakes.backgrounds[:, -1].detach(), reals)
     total = weights.lambda_D_prob * (
-        adversarial_loss(real, REAL_TARGET) + adversarial_loss(fake, FAKE_TARGET)
+        adversarial_loss(real, REAL_TARGET, joined=joined)
+        + adversarial_loss(fake, FAKE_TARGET, joined=joined)
     )
     return total, {"d_real_avg": average_score(real), "d_fake_avg": average_score(fake)}

@@ -93,14 +93,20 @@ def apply_heads(
     -------
     (N, 3, H, W) in [-1, 1] and (N, 1, H, W) in [0, 1], 1 = background.
     """
-    image: Tensor = colour(x)
+    return finish_heads(colour[0](x), mask[0](x), network_input, deviations)
+
+
+def finish_heads(
+    colour_logits: Tensor, mask_logits: Tensor, network_input: Tensor, deviations: Deviations
+) -> tuple[Tensor, Tensor]:
+    """What follows the convolutions of the heads; parameters and result as in :func:`apply_heads`."""
+    image = torch.tanh(colour_logits)
     if deviations.residual_colour:
         image = torch.clamp(network_input[:, :IMAGE_CHANNELS] + image, -1.0, 1.0)
-    if not deviations.silhouette_prior:
-        return image, mask(x)
-    logits: Tensor = mask[0](x)
-    background = network_input[:, -1:]  # last channel of the condition: 1 = background
-    return image, torch.sigmoid(logits + SILHOUETTE_LOGIT * (2.0 * background - 1.0))
+    if deviations.silhouette_prior:
+        background = network_input[:, -1:]  # last channel of the condition: 1 = background
+        mask_logits = mask_logits + SILHOUETTE_LOGIT * (2.0 * background - 1.0)
+    return image, torch.sigmoid(mask_logits)
 
 
 class SIDNet(nn.Module):
@@ -141,6 +147,11 @@ class SIDNet(nn.Module):
         """
         last = self.decoders(deep)[-1]
         return apply_heads(last, network_input, self.img_reg, self.att_reg, self.deviations)
+
+    def last_feature(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the feature (N, filters[0], H, W) that the heads read."""
+        encoded, residual = self.encode(x)
+        return self.decoders(residual[-1] if residual else encoded[-1])[-1]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, C, H, W) to colour (N, 3, H, W) in [-1, 1] and mask (N, 1, H, W) in [0, 1]."""

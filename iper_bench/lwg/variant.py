@@ -37,13 +37,15 @@ discriminator_scores      mean                    sum            -              
 auxiliary_backgrounds     True                    False          True                not in the paper
 ========================  ======================  =============  ==================  ======================
 
-The four deviations are off in ``released`` and ``paper``. Not choices here: the polarity of masks, the
-networks and the boxes are the released ones in every variant; schedules and the background's source belong
-to presets and samplers, the camera to the tasks. The paper states neither the width of the hole nor its
+The four deviations are off in ``released`` and ``paper``. Not choices here, but the released ones in every
+variant: the polarity of masks, the networks (the paper's mean aggregation leaves X undivided, its source
+stream resembles the background's), boxes from joints, appearance transfer through merged UV images, novel
+views by a turned root. Schedules and the background's source belong to presets and samplers, the camera to
+the tasks. The paper states neither the width of the hole nor its
 perceptual network: 1 and vgg19 are assumptions.
 
-Training has no face term and averages the discriminators' scores. It refuses a set-up that asks for more
-(:func:`require_trainable`); a preset that goes without says so by an override.
+The weights of ``vgg19`` and ``sphere20a`` do not come with pip: a set-up that asks for them needs their
+files, and a preset that goes without says so by an override.
 """
 
 from __future__ import annotations
@@ -55,8 +57,9 @@ from typing import Any
 
 from iper_bench.errors import UserError, unknown_name
 from iper_bench.lwg.config import Deviations
+from iper_bench.lwg.face_identity import FaceIdentityLoss
 from iper_bench.lwg.inputs import InputOptions
-from iper_bench.lwg.objective import LossWeights, Perceptual, TermKinds
+from iper_bench.lwg.objective import FaceTerm, LossWeights, Perceptual, TermKinds
 from iper_bench.lwg.perceptual import EfficientNetLiteLoss, VGGPerceptualLoss
 
 VGG19, EFFICIENTNET_LITE0 = "vgg19", "efficientnet-lite0"
@@ -221,19 +224,48 @@ def variant(name: str) -> Variant:
     return VARIANTS[name]
 
 
-def require_trainable(choices: Variant, where: str) -> None:
-    """Raise UserError when ``choices`` hold something that training does not offer yet."""
-    missing = []
-    if choices.face != NO_FACE:
-        missing.append(f"face '{choices.face}'")
-    if choices.discriminator is not None and choices.discriminator_scores != "mean":
-        missing.append(f"discriminator_scores '{choices.discriminator_scores}'")
-    if missing:
+def choices_of(metadata: Mapping[str, Any]) -> Variant:
+    """The choices that a weights file was trained with, from its metadata; those of the embedded variant in
+    files that are older than the variants. Raises UserError for an unknown variant or switch.
+    """
+    name = metadata.get("variant")
+    if name is None:
+        return EMBEDDED
+    overrides = dict(metadata.get("overrides", {}))
+    # A file tells only the loss weights that serve personalization, where the recipe decides about this one.
+    overrides.pop("losses.adversarial", None)
+    return variant(str(name)).overridden(overrides)
+
+
+def face_term(choices: Variant, weights: Path | None) -> FaceTerm | None:
+    """The face identity term that ``choices`` ask for, ``None`` when they ask for none.
+
+    Parameters
+    ----------
+    weights: the sphere20a file; must be ``None`` where there is no face term.
+
+    Raises
+    ------
+    UserError when the file is missing, does not fit, or is given to choices without a face term.
+    """
+    if choices.face == NO_FACE:
+        if weights is not None:
+            raise UserError(
+                f"variant '{choices.name}' has no face term here",
+                where=str(weights),
+                expected="a preset or a loss set with one",
+                hint="--method 'attlwb[loss=full]'",
+            )
+        return None
+    if weights is None:
         raise UserError(
-            f"training does not offer {' and '.join(missing)} yet",
-            where=where,
-            expected="a preset that overrides them by name",
+            f"face term '{choices.face}' needs its weights, which pip does not bring",
+            expected="SphereFace's file sphere20a_20171020.pth",
+            hint="--face-weights FILE",
         )
+    return FaceTerm(
+        choices.face_weight, FaceIdentityLoss(weights, embedding_only=choices.face == "sphere20a")
+    )
 
 
 def perceptual_network(name: str, weights: Path | None) -> Perceptual:

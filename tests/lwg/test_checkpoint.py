@@ -15,10 +15,14 @@ from iper_bench.lwg.checkpoint import (
     load_checkpoint,
     load_safetensors,
     read_state_dict,
+    require_values,
     save_safetensors,
 )
 from iper_bench.lwg.config import GeneratorConfig
+from iper_bench.lwg.convert import describe
 from iper_bench.lwg.generator import build_generator
+from iper_bench.lwg.packaged import load_trained
+from tests.lwg.broken_files import BROKEN, VICTIM
 
 SMALL = GeneratorConfig(bg_filters=(4, 6), bg_res_blocks=1, filters=(4, 6), res_blocks=1, spade_hidden=8)
 
@@ -35,9 +39,35 @@ def test_official_files_load_with_and_without_the_parallel_prefix(tmp_path: Path
         assert torch.equal(wrapped.state_dict()[key], value)
 
 
-def test_a_nested_state_dict_is_found(tmp_path: Path) -> None:
-    torch.save({"state_dict": {"module.a": torch.ones(2)}, "epoch": 3}, tmp_path / "nested.pth")
+@pytest.mark.parametrize("name", ["state_dict", "model"])
+def test_a_nested_state_dict_is_found(name: str, tmp_path: Path) -> None:
+    torch.save({name: {"module.a": torch.ones(2)}, "epoch": 3}, tmp_path / "nested.pth")
     assert list(read_state_dict(tmp_path / "nested.pth")) == ["a"]
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_broken_and_hostile_files_get_one_line_and_run_nothing(fault: str, tmp_path: Path) -> None:
+    write, words = BROKEN[fault]
+    path = write(tmp_path)
+    with pytest.raises(UserError, match=words) as caught:
+        load_trained(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+    assert not (tmp_path / VICTIM).exists()
+    with pytest.raises(UserError, match=words):
+        describe(path)
+
+
+def test_counters_may_be_whole_numbers_and_empty_tensors_are_finite() -> None:
+    counter = torch.tensor(3)
+    require_values({"bn.num_batches_tracked": counter, "none": torch.zeros(0)}, source="x")
+    with pytest.raises(UserError, match=r"'bn\.count' is of int64"):
+        require_values({"bn.count": counter}, source="x")
+    for value in (float("nan"), float("inf"), -float("inf")):
+        for kind in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+            with pytest.raises(UserError, match="'w' holds 1 values"):
+                require_values({"w": torch.tensor([1.0, value], dtype=kind)}, source="x")
 
 
 def test_what_differs_is_reported_and_nothing_is_changed(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from tests.lwg.references import (
 )
 from tests.oracles import config, load, oracle_files
 
-TOLERANCE = 1e-5  # six convolutions, float32
+TOLERANCE = 1e-6  # six convolutions, float32; another order of summation gives 5e-9
 
 
 def _build(path: Path) -> nn.Module:

@@ -23,7 +23,7 @@ from tests.lwg.references import (
 )
 from tests.oracles import config, oracle_files
 
-TOLERANCE = 1e-5  # float32 networks of about 30 layers; another order of summation gives up to 1.5e-6
+TOLERANCE = 5e-6  # float32 networks of about 30 layers; another order of summation gives up to 1.5e-6
 DEEP_TOLERANCE = 1e-4  # released sizes: up to 2304 products per output and 40 layers
 
 RETURNED = ("bg_img", "src_imgs", "src_masks", "tsf_imgs", "tsf_masks")  # in this order, as far as there are

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from iper_bench.errors import UserError
 from iper_bench.lwg.discriminator import DiscriminatorConfig, build_discriminator
@@ -16,7 +18,15 @@ from iper_bench.lwg.losses import (
     smoothness_loss,
     temporal_loss,
 )
-from iper_bench.lwg.released_objective import Fakes, Lambdas, Reals, discriminator_loss, generator_loss
+from iper_bench.lwg.objective import LossWeights, Outputs, StepBatch, TermKinds, objective
+from iper_bench.lwg.released_objective import (
+    Fakes,
+    Lambdas,
+    Reals,
+    discriminator_loss,
+    generator_loss,
+    generator_term,
+)
 from tests.lwg.references import Reference, numbered, reference
 from tests.oracles import config, oracle_files
 
@@ -80,6 +90,72 @@ def test_totals_equal_the_released_trainers(path: Path) -> None:
     for name, wanted in ref.outputs.items():
         # Averages of scores of both signs may lie near 0: float32 sums of numbers near 1.
         assert got[name].item() == pytest.approx(float(wanted[0]), rel=RELATIVE, abs=1e-6), name
+
+
+def _step(ref: Reference) -> tuple[Outputs, StepBatch]:
+    """The same as one training step, in float64: colours are what composes to the file's images."""
+    x = {k: v.double() if v.is_floating_point() else v for k, v in ref.inputs.items()}
+    (bs, ns), nt = x["real_src"].shape[:2], x["real_tsf"].shape[1]
+    masks, whole = x["fake_masks"], x["body_mask"]
+    own = x["fake_bg"][:, :1]
+    sources = masks[:, :-nt] if masks.shape[1] > nt else None
+
+    def colours(images: Tensor, mask: Tensor) -> Tensor:
+        return (images - mask * own) / (1.0 - mask)
+
+    backgrounds = torch.zeros_like(x["fake_bg"])
+    backgrounds[:, -1] = x["real_bg"]
+    batch = StepBatch(
+        src_inputs=torch.zeros(bs, ns, 6, *whole.shape[-2:]),
+        bg_inputs=x["input_G_bg"],
+        tsf_inputs=x["input_G_tsf"],
+        flows=torch.zeros(0),
+        source_images=x["real_src"],
+        source_masks=whole[:, :ns],
+        target_images=x["real_tsf"],
+        target_masks=whole[:, ns:],
+        backgrounds=backgrounds,
+        background_known=torch.ones_like(backgrounds[:, :, :1]),
+        body_boxes=x["body_bbox"].reshape(bs, nt, 4),
+        head_boxes=x["head_bbox"].reshape(bs, nt, 4),
+    )
+    made = None if sources is None else colours(x["fake_src_imgs"], sources)
+    outputs = Outputs(
+        x["fake_bg"], made, sources, colours(x["fake_tsf_imgs"], masks[:, -nt:]), masks[:, -nt:]
+    )
+    return outputs, batch
+
+
+@pytest.mark.parametrize("path", TRAINERS, ids=lambda p: p.stem)
+def test_the_objective_that_trains_equals_the_released_trainers(path: Path) -> None:
+    settings, ref = config(path), reference(path)
+    sizes = DiscriminatorConfig.from_official(settings["dis_cfg"])
+    network = build_discriminator(settings["discriminator"], sizes, use_aug_bg=settings["use_aug_bg"])
+    network.load_state_dict(ref.weights, strict=True)
+    network.double()
+    given = Lambdas.from_official(settings["lambdas"])
+    outputs, batch = _step(ref)
+    halved = 1.0 if outputs.source_colours is None else 0.5
+    weights = LossWeights(
+        source=halved * given.lambda_rec,
+        background=halved * given.lambda_rec,
+        perceptual=given.lambda_tsf,
+        mask=given.lambda_mask,
+        smooth=given.lambda_mask_smooth,
+        adversarial=given.lambda_D_prob,
+    )
+    critic = partial(generator_term, reals=batch.reals(), discriminator=network)
+    total, terms = objective(
+        outputs, batch, weights, reconstruction_loss, critic, kinds=TermKinds(background="last")
+    )
+    scale = weights.to_json()
+    got = {name: scale[name] * value.item() for name, value in terms.items()}
+    wanted = {name: float(value[0]) for name, value in ref.outputs.items()}
+    assert total.item() == pytest.approx(wanted["loss_G"], rel=RELATIVE)
+    assert got.get("source", 0.0) + got["background"] == pytest.approx(wanted["g_rec"], rel=RELATIVE)
+    pairs = {"perceptual": "g_tsf", "adversarial": "g_adv", "mask": "g_mask", "smooth": "g_smooth"}
+    for name, official in pairs.items():
+        assert got[name] == pytest.approx(wanted[official], rel=RELATIVE), name
 
 
 @pytest.mark.parametrize("path", TRAINERS[:1], ids=lambda p: p.stem)

@@ -172,7 +172,9 @@ def test_face_loss_equals_the_released_one(path: Path) -> None:
     fill(loss.network)
     images = ref.inputs["img1"], ref.inputs["img2"]
     with torch.no_grad():
-        # Not compared: loss_no_box, which an official error makes 0 (both crops are of the first image).
+        # Without boxes an official error takes both crops from the first image.
+        same = float(loss(images[0], images[0], ref.inputs["bbox"]))
+        assert same == pytest.approx(float(ref.outputs["loss_no_box"][0]), abs=1e-6)
         for boxes, name in (
             (ref.inputs["bbox"], "loss_bbox"),
             (ref.inputs["bbox_first_empty"], "loss_bbox_first_empty"),

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from iper_bench.errors import UserError
 from iper_bench.lwg.background import BGNet
 from iper_bench.lwg.config import Deviations, GeneratorConfig
 from iper_bench.lwg.generator import LiquidWarpingGenerator, build_generator, compose
@@ -241,9 +240,21 @@ def test_input_concat_repeats_sources_in_order() -> None:
 
 
 @pytest.mark.parametrize("name", ["InputConcat", "AttLWB-AdaIN"])
-def test_residual_colour_is_refused_without_an_initial_image(name: str) -> None:
-    with pytest.raises(UserError, match="initial image"):
-        build_generator(SMALL.with_name(name), Deviations(residual_colour=True))
+def test_targets_without_an_initial_image_go_without_residual_colour(name: str) -> None:
+    generator = build_generator(
+        SMALL.with_name(name), Deviations(residual_colour=True, prefilled_hole=True)
+    ).eval()
+    inputs = _inputs()
+    target = inputs["tsf_inputs"] if name == "InputConcat" else inputs["tsf_inputs"][:, :, 3:]
+    head = generator.tsf_net.img_reg[0] if name == "InputConcat" else generator.tsf_img_reg[0]  # type: ignore
+    with torch.no_grad():
+        head.weight.zero_()
+        generator.bg_net.main[-2].weight.zero_()  # type: ignore
+        background, *_, images, _ = generator(
+            inputs["bg_inputs"], inputs["src_inputs"], target, inputs["Tst"]
+        )
+    assert not images.any()
+    assert torch.equal(background, inputs["bg_inputs"][:, :, :3])
 
 
 def test_adain_generator_runs_on_conditions() -> None:

@@ -23,8 +23,8 @@ from iper_bench.lwg.variant import (
     RELEASED,
     VARIANTS,
     Variant,
+    choices_of,
     perceptual_network,
-    require_trainable,
     variant,
 )
 
@@ -137,15 +137,13 @@ def test_unknown_names_give_the_nearest(call, nearest: str) -> None:
         call()
 
 
-def test_training_refuses_what_it_does_not_offer() -> None:
-    require_trainable(EMBEDDED, "here")
-    with pytest.raises(UserError, match=r"^here: training does not offer face 'sphere20a-layers' yet"):
-        require_trainable(RELEASED, "here")
-    with pytest.raises(UserError, match=r"face 'sphere20a' and discriminator_scores 'sum'"):
-        require_trainable(PAPER, "here")
-    with pytest.raises(UserError, match=r"offer discriminator_scores 'sum'"):
-        require_trainable(PAPER.overridden({"face": "none"}), "here")
-    require_trainable(PAPER.overridden({"face": "none", "discriminator_scores": "mean"}), "here")
+def test_choices_come_back_from_a_file(tmp_path: Path) -> None:
+    changed = PAPER.overridden({"inputs.band": 3, "face": "none", "face_weight": 0.0})
+    for choices in (RELEASED, PAPER, EMBEDDED, changed):
+        assert choices_of(written(tmp_path / "w.safetensors", choices).metadata) == choices
+    assert choices_of({}) == EMBEDDED
+    with pytest.raises(UserError, match="released"):
+        choices_of({"variant": "relased"})
 
 
 def test_a_perceptual_network_is_never_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
