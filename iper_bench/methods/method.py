@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from iper_bench.data.clip import BodyTrack, Images
+from iper_bench.lwg.strategy import GENERATOR_OF
 from iper_bench.registry import Registry
 
 
@@ -82,9 +83,10 @@ class Method(Protocol):
         """
 
 
-#: Called without arguments, or with ``weights=Path`` where the factory has such a parameter.
+#: Called without arguments, or with ``weights=Path`` and options (text) where it has such parameters.
 MethodFactory = Callable[..., Method]
 METHODS: Registry[MethodFactory] = Registry("method", group="iper_bench.methods")
-METHODS.add("attlwb", "iper_bench.methods.attlwb:create")
+for _name in GENERATOR_OF:
+    METHODS.add(_name, f"iper_bench.methods.liquid_warping:{_name.replace('-', '_')}")
 METHODS.add("warp", "iper_bench.methods.warp:create")
 METHODS.add("copy-source", "iper_bench.methods.copy_source:create")

@@ -7,13 +7,14 @@ visibility and the inpainting are those that AttLWB receives as its own inputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from iper_bench.data.clip import Images
 from iper_bench.hashing import content_hash
 from iper_bench.lwg.inputs import InputOptions, to_frames
+from iper_bench.methods.appearance_subject import join_people
 from iper_bench.methods.liquid_warping_subject import BATCH, target_maps
 from iper_bench.methods.method import Sources, Subject, Targets
 from iper_bench.methods.source_person import SourcePerson, prepare_person
@@ -60,6 +61,21 @@ class Warp:
         subject = self.personalize(sources, steps=0, seed=seed)
         for wanted in sorted(set(steps)):
             yield wanted, subject
+
+    def appearance(
+        self,
+        people: Sequence[Sources],
+        parts: Sequence[Sequence[str]],
+        *,
+        steps: int,
+        seed: int,
+        selected_flows: bool,
+    ) -> Subject:
+        """See :class:`iper_bench.methods.appearance_subject.SeveralPeople`; ``steps`` and ``seed`` have no
+        effect.
+        """
+        prepared = [prepare_person(sources, self._options) for sources in people]
+        return WarpSubject(join_people(prepared, parts, selected_flows=selected_flows), people[0])
 
 
 def create() -> Warp:

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from iper_bench.data.dataset import DATASETS, Dataset
 from iper_bench.methods.method import Method
+from iper_bench.methods.method_choice import parse_choices
 from iper_bench.progress import track
 from iper_bench.protocol.load import load_protocol
 from iper_bench.protocol.schema import Protocol
 from iper_bench.run.conclude import conclude
 from iper_bench.run.environment import environment, joined, provenance
 from iper_bench.run.execute import Executor
-from iper_bench.run.method_choice import parse_choices
 from iper_bench.run.plan import Grid, Plan, make_plan
 from iper_bench.run.request import RunReport, RunRequest
 from iper_bench.run.scoring import Scorer, SuiteScorer

@@ -19,6 +19,7 @@ from iper_bench.data.clip import Images
 from iper_bench.data.dataset import Dataset
 from iper_bench.errors import UserError
 from iper_bench.methods.method import Method, Subject
+from iper_bench.out_of_memory import is_out_of_memory
 from iper_bench.run.material import BATCH, Material
 from iper_bench.run.plan import Plan
 from iper_bench.run.scoring import Scorer, measure, rows_of_unit
@@ -186,5 +187,7 @@ def _reason(error: Exception) -> str:
     """One line for the record."""
     if isinstance(error, UserError):
         return str(error)
+    if is_out_of_memory(error):
+        return "out of memory; try: --retry-failed with a smaller --size, fewer --sn, or NAME[batch=1]"
     first = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

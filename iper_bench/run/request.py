@@ -25,7 +25,7 @@ class RunRequest:
 
     Attributes
     ----------
-    methods: ``[LABEL=]METHOD[@WEIGHTS]`` each (see ``run.method_choice``); a label used twice is refused.
+    methods: ``[LABEL=]METHOD[@WEIGHTS]`` each (see ``methods.method_choice``); a label used twice is refused.
     dataset: registry name, for example ``"synthetic"``.
     out: the run folder; made when absent, resumed when it holds the same plan. ``None`` means
         ``runs/<protocol>-<hash of the plan>``, so that the same request finds its run again.

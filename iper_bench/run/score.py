@@ -9,9 +9,9 @@ from typing import Any
 from iper_bench.data.dataset import Dataset
 from iper_bench.errors import UserError
 from iper_bench.methods.method import Method, Sources, Subject
+from iper_bench.methods.method_choice import MethodChoice
 from iper_bench.protocol.schema import Protocol
 from iper_bench.run.benchmark import evaluate, open_data, plan_of
-from iper_bench.run.method_choice import MethodChoice
 from iper_bench.run.request import RunReport, RunRequest
 from iper_bench.run.scoring import Scorer, SuiteScorer
 from iper_bench.store.plan_file import difference

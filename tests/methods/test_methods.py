@@ -18,8 +18,9 @@ from iper_bench.lwg.inputs import InputOptions
 from iper_bench.lwg.objective import LossWeights
 from iper_bench.lwg.packaged import load_trained, save_trained
 from iper_bench.methods import liquid_warping_subject as subject_module
-from iper_bench.methods.attlwb import AttLWB, create
 from iper_bench.methods.copy_source import CopySource
+from iper_bench.methods.liquid_warping import LiquidWarping
+from iper_bench.methods.liquid_warping import attlwb as create
 from iper_bench.methods.method import METHODS, Method, Sources, Subject, Targets
 from iper_bench.methods.warp import Warp
 from tests.turning_clip import TurningClip
@@ -62,7 +63,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def attlwb(weights: Path) -> AttLWB:
+def attlwb(weights: Path) -> LiquidWarping:
     return create(weights)
 
 
@@ -72,7 +73,7 @@ def test_registry_lists_the_references() -> None:
 
 
 @pytest.mark.parametrize("name", ["attlwb", "warp", "copy-source"])
-def test_contract(name: str, attlwb: AttLWB) -> None:
+def test_contract(name: str, attlwb: LiquidWarping) -> None:
     """Right count, size and type for both camera rules; the same frames on repetition."""
     method: Method = attlwb if name == "attlwb" else METHODS.get(name)()
     for same_person in (True, False):
@@ -122,19 +123,19 @@ def test_more_sources_do_not_hurt_the_warp() -> None:
     assert errors[1] < 0.5 * errors[0]
 
 
-def test_batch_size_does_not_change_frames(attlwb: AttLWB, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_size_does_not_change_frames(attlwb: LiquidWarping, monkeypatch: pytest.MonkeyPatch) -> None:
     subject = attlwb.personalize(sources(0, 4), steps=0, seed=0)
     whole = frames(subject, targets(*range(8)))
     monkeypatch.setattr(subject_module, "BATCH", 3)
     assert np.array_equal(whole, frames(subject, targets(*range(8))))
 
 
-def test_order_of_targets_does_not_change_frames(attlwb: AttLWB) -> None:
+def test_order_of_targets_does_not_change_frames(attlwb: LiquidWarping) -> None:
     subject = attlwb.personalize(sources(0, 4), steps=0, seed=0)
     assert np.array_equal(frames(subject, targets(1, 2, 3))[::-1], frames(subject, targets(3, 2, 1)))
 
 
-def test_checkpoints_equal_separate_personalizations(attlwb: AttLWB) -> None:
+def test_checkpoints_equal_separate_personalizations(attlwb: LiquidWarping) -> None:
     wanted = targets(1, 2)
     along = {t: frames(s, wanted) for t, s in attlwb.checkpoints(sources(0, 4), steps=(0, 2, 4), seed=1)}
     assert list(along) == [0, 2, 4]
@@ -155,7 +156,7 @@ def test_personalization_fits_the_sources(weights: Path) -> None:
     assert after < before
 
 
-def test_shared_weights_stay_untouched(attlwb: AttLWB) -> None:
+def test_shared_weights_stay_untouched(attlwb: LiquidWarping) -> None:
     trained = attlwb._trained.generator
     before = {key: value.clone() for key, value in trained.state_dict().items()}
     attlwb.personalize(sources(0, 4), steps=3, seed=0)
@@ -171,7 +172,7 @@ def test_weights_without_settings_are_one_line(tmp_path: Path) -> None:
         load_trained(path)
 
 
-def test_sources_without_mattes_are_refused(attlwb: AttLWB) -> None:
+def test_sources_without_mattes_are_refused(attlwb: LiquidWarping) -> None:
     bare = Sources(CLIP.frames([0]), None, CLIP.track.take([0]), "open-coarse")
     with pytest.raises(UserError, match="mattes"):
         attlwb.personalize(bare, steps=0, seed=0)

@@ -13,7 +13,7 @@ import yaml
 from iper_bench.data.clip import Clip, Images
 from iper_bench.data.synthetic.dataset import SyntheticDataset
 from iper_bench.lwg.packaged import TrainedGenerator, load_trained, packaged_path
-from iper_bench.methods.attlwb import AttLWB
+from iper_bench.methods.liquid_warping import LiquidWarping
 from iper_bench.methods.method import Method, Sources, Targets
 from iper_bench.methods.warp import Warp
 from iper_bench.protocol.load import load_protocol
@@ -95,7 +95,10 @@ def test_they_beat_the_warp_on_held_out_people(
     gains = []
     for trial in trials:
         clip, targets = dataset.clip(trial.source_clip), trial.target_frames[::4]
-        ours, warp = (_score(method, clip, trial.sources[2], targets) for method in (AttLWB(trained), Warp()))
+        ours, warp = (
+            _score(method, clip, trial.sources[2], targets)
+            for method in (LiquidWarping("attlwb", trained), Warp())
+        )
         gains.append(ours - warp)
     assert len(gains) == 3
     assert min(gains) > 0.0

@@ -8,7 +8,7 @@ import pytest
 
 from iper_bench.errors import UserError
 from iper_bench.lwg.packaged import packaged_path
-from iper_bench.run.method_choice import MethodChoice, parse_choices
+from iper_bench.methods.method_choice import MethodChoice, parse_choices
 
 
 @pytest.mark.parametrize(
