@@ -7,18 +7,19 @@ Agrees with: the released losses, which are called here (``iper_bench.lwg.releas
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from iper_bench.lwg.discriminator import build_discriminator
-from iper_bench.lwg.released_objective import Fakes, Lambdas, Reals, discriminator_loss, generator_loss
+from iper_bench.lwg.losses import ScoreJoin
+from iper_bench.lwg.released_objective import Fakes, Lambdas, Reals, discriminator_loss, generator_term
 from iper_bench.training.presets import Preset
+from iper_bench.training.team import Team
 
 
 @dataclass
@@ -28,39 +29,52 @@ class Adversary:
     Attributes
     ----------
     weight: of the adversarial terms of both players (released: lambda_D_prob).
+    joined: how the scores of its patch networks are joined: released "mean", paper "sum".
+    call: the discriminator in the team's precision, ``None`` = as it is.
     """
 
     discriminator: nn.Module
     optimiser: torch.optim.Optimizer
     weight: float
+    joined: ScoreJoin = "mean"
+    call: Callable[..., list[Tensor]] | None = None
 
-    def prepared(self, accelerator: Accelerator) -> Adversary:
-        """The same networks, placed and wrapped by ``accelerator``, in training mode."""
-        discriminator, optimiser = accelerator.prepare(self.discriminator, self.optimiser)
-        discriminator.train()
-        return replace(self, discriminator=discriminator, optimiser=optimiser)
+    def prepared(self, team: Team) -> Adversary:
+        """The same networks on the team's device and in its precision, in training mode."""
+        network = team.place(self.discriminator)
+        network.train()
+        return replace(self, optimiser=team.optimiser(self.optimiser), call=team.lowered(network))
+
+    @property
+    def _judge(self) -> Callable[..., list[Tensor]]:
+        return self.discriminator if self.call is None else self.call
 
     def term(self, fakes: Fakes, reals: Reals) -> Tensor:
         """The generator's unweighted adversarial term, a scalar; the discriminator's parameters get no
         gradient from it.
         """
         with frozen(self.discriminator):
-            # The other released terms are computed and dropped: they cost nothing beside a network, and what
-            # a discriminator sees stays written in one place.
-            return generator_loss(fakes, reals, self.discriminator)[1]["g_adv"]
+            return generator_term(fakes, reals, self._judge, joined=self.joined)
 
-    def learn(self, accelerator: Accelerator, fakes: Fakes, reals: Reals, rate: float) -> dict[str, float]:
-        """One step of the discriminator at ``rate``; returns the mean scores ``d_real_avg``, ``d_fake_avg``
-        before it.
+    def learn(self, team: Team, seen: Sequence[tuple[Fakes, Reals]], rate: float) -> dict[str, float]:
+        """One step of the discriminator at ``rate`` on the mean gradient of the pairs ``seen`` over all
+        processes; returns this process's mean scores ``d_real_avg``, ``d_fake_avg`` before it.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
         weights = Lambdas(lambda_D_prob=self.weight)
-        total, averages = discriminator_loss(fakes, reals, self.discriminator, weights=weights)
-        accelerator.backward(total)
+        means: dict[str, float] = {}
+        for fakes, reals in seen:
+            total, averages = discriminator_loss(
+                fakes, reals, self._judge, weights=weights, joined=self.joined
+            )
+            team.backward(total if len(seen) == 1 else total / len(seen))
+            for name, value in averages.items():
+                means[name] = means.get(name, 0.0) + float(value) / len(seen)
+        team.average_gradients(self.discriminator.parameters())
         self.optimiser.step()
-        return {name: float(value) for name, value in averages.items()}
+        return means
 
     def state_dict(self) -> dict[str, Any]:
         """Weights and optimiser."""
@@ -89,4 +103,5 @@ def adversary_for(settings: Preset) -> Adversary | None:
         return None
     network = build_discriminator(chosen.name, chosen.sizes, use_aug_bg=settings.auxiliary_backgrounds)
     optimiser = torch.optim.Adam(network.parameters(), lr=chosen.rate, betas=settings.betas)
-    return Adversary(network, optimiser, settings.losses.adversarial)
+    joined: ScoreJoin = "sum" if settings.discriminator_scores == "sum" else "mean"
+    return Adversary(network, optimiser, settings.losses.adversarial, joined)

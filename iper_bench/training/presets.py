@@ -12,12 +12,16 @@ faithful     released packaged without the deviations and with the released lamb
                       512 px raster, band of nearest colours, hole at level 127); EfficientNet-Lite0 at 0.5,
                       because VGG19's weights do not come with pip; a pixel term of 10; the background
                       compared wherever it is known; neither face term nor discriminator
+small        embedded half the released widths; hours on a CPU, minutes on a GPU
 paper-256    paper    released sizes at 256 px; rates as in the paper (a quarter of the steps at 1e-4, then
-                      down to 1e-5). Exceptions: EfficientNet-Lite0 instead of VGG19, at the paper's weight
-                      although the scales of the two differ (not measured); no face term; discriminators
-                      averaged instead of summed
+                      down to 1e-5). Exceptions, because their weights do not come with pip:
+                      EfficientNet-Lite0 instead of VGG19, at the paper's weight although the scales of the
+                      two differ (not measured); no face term. Giving the files ends the exceptions.
+                      200,000 steps stand for the paper's two epochs, which depend on the data: --epochs 2
+paper-512    paper    as paper-256 at 512 px
+paper-1024   paper    as paper-256 at 1024 px
 released-512 released released sizes, sources, targets and rate (constant 1e-4) on one device; needs VGG19's
-                      weights by path. Exception: no face term
+                      weights by path. Exception: no face term unless its weights are given
 ============ ======== =======================================================================================
 
 The deviations that make short training work are on in ``tiny``, ``tiny-gan`` and ``packaged`` only. The
@@ -269,6 +273,23 @@ FAITHFUL_OVERRIDES: Mapping[str, Any] = {
     **_WITHOUT_FACE,
 }
 
+
+def _paper_preset(size: int) -> Preset:
+    return make_preset(
+        "paper",
+        GeneratorConfig(),
+        {"perceptual": EFFICIENTNET_LITE0, **_WITHOUT_FACE},
+        people=2,
+        targets=1,
+        steps=200_000,
+        rate=1e-4,
+        betas=(0.9, 0.999),
+        clip_norm=0.0,
+        warm_up=0,
+        size=size,
+    )
+
+
 PRESETS: dict[str, Preset] = {
     "tiny": make_preset("embedded", _NARROW, targets=1, steps=300, ema=0.99),
     "tiny-gan": make_preset(
@@ -282,19 +303,12 @@ PRESETS: dict[str, Preset] = {
     ),
     "packaged": make_preset("embedded", _NARROW, **_LONGER),
     "faithful": make_preset("released", _NARROW, FAITHFUL_OVERRIDES, **_LONGER),
-    "paper-256": make_preset(
-        "paper",
-        GeneratorConfig(),
-        {"discriminator_scores": "mean", "perceptual": EFFICIENTNET_LITE0, **_WITHOUT_FACE},
-        people=2,
-        targets=1,
-        steps=200_000,
-        rate=1e-4,
-        betas=(0.9, 0.999),
-        clip_norm=0.0,
-        warm_up=0,
-        size=256,
+    "small": make_preset(
+        "embedded",
+        GeneratorConfig(bg_filters=(32, 64, 64, 128), bg_res_blocks=4, filters=(32, 64, 128), res_blocks=4),
+        **{**_LONGER, "steps": 20_000},
     ),
+    **{f"paper-{size}": _paper_preset(size) for size in (256, 512, 1024)},
     "released-512": make_preset(
         "released",
         GeneratorConfig(),

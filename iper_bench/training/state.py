@@ -25,6 +25,11 @@ STATE_FORMAT = 1
 class TrainingState:
     """Generator, its averaged copy (same keys), Adam, the number of finished steps, and the discriminator
     with its own Adam (``None`` for a preset without one).
+
+    Attributes
+    ----------
+    pending: the terms since the last log line (``Journal.pending``), so that the next line's means are those
+        of the uninterrupted run. scaler: of the losses, for precision fp16.
     """
 
     generator: nn.Module
@@ -32,6 +37,8 @@ class TrainingState:
     optimiser: torch.optim.Optimizer
     step: int = 0
     adversary: Adversary | None = None
+    pending: dict[str, Any] | None = None
+    scaler: dict[str, Any] | None = None
 
     def average(self, decay: float) -> None:
         """Move the averaged weights towards the current ones; the decay grows with the step so that early
@@ -40,7 +47,7 @@ class TrainingState:
         amount = min(decay, (1.0 + self.step) / (10.0 + self.step)) if decay > 0 else 0.0
         with torch.no_grad():
             for key, value in self.generator.state_dict().items():
-                held = self.averaged[key]  # stays where it was made, whatever device the generator moves to
+                held = self.averaged[key]
                 if value.is_floating_point():
                     held.lerp_(value.to(held.device), 1.0 - amount)
                 else:
@@ -60,6 +67,10 @@ class TrainingState:
         }
         if self.adversary is not None:
             content["adversary"] = self.adversary.state_dict()
+        if self.pending is not None and self.pending["count"] > 0:
+            content["pending"] = self.pending
+        if self.scaler is not None:
+            content["scaler"] = self.scaler
         buffer = io.BytesIO()
         torch.save(content, buffer)
         write_bytes(folder / STATE_FILE, buffer.getvalue())
@@ -74,7 +85,7 @@ class TrainingState:
             raise UserError(
                 "holds a training run of another set-up",
                 where=str(folder),
-                expected="the same method, preset, dataset, size and seed as before",
+                expected="the same method, preset, dataset, size, seed, batch and processes as before",
                 hint="--out with a new folder, or --fresh to start again in this one",
             )
         self.generator.load_state_dict(content["generator"])
@@ -83,6 +94,7 @@ class TrainingState:
         if self.adversary is not None:
             self.adversary.load_state_dict(content["adversary"])
         self.step = int(content["step"])
+        self.pending, self.scaler = content.get("pending"), content.get("scaler")
         return True
 
     @staticmethod

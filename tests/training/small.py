@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from iper_bench.lwg.inputs import InputBuilder
 from iper_bench.lwg.objective import StepBatch
 from iper_bench.training.adversary import adversary_for
 from iper_bench.training.loop import optimiser_for
+from iper_bench.training.mix import MixClip
 from iper_bench.training.presets import PRESETS, DiscriminatorSettings, Preset
 from iper_bench.training.samples import Sampler
 from iper_bench.training.state import TrainingState
@@ -48,24 +49,23 @@ def new_state(settings: Preset = SMALL) -> TrainingState:
     )
 
 
-def new_sampler(seed: int = 5, kind: type[Sampler] = Sampler) -> Sampler:
+def new_sampler(seed: int = 5, kind: type[Sampler] = Sampler, **options: int) -> Sampler:
     """A sampler of two turning clips at 64 px, with boxes."""
     builder = InputBuilder(load_body("open-coarse"), 64, SMALL.inputs)
     clips = [TurningClip(), TurningClip(name="other", plain=60)]
     return kind(
-        clips,
-        builder,
-        range(8),
+        [MixClip(clip, builder, tuple(range(8))) for clip in clips],
         auxiliary=lambda rng: np.full((64, 64, 3), 90, np.uint8),
         seed=seed,
         boxes=True,
+        **options,
     )
 
 
 class InterruptedSampler(Sampler):
     """Ctrl-C arrives while step 3 is drawn."""
 
-    def batch(self, step: int, *, people: int, source_counts: Sequence[int], targets: int) -> StepBatch:
+    def batch(self, step: int, **options: Any) -> StepBatch:
         if step == 3:
             raise KeyboardInterrupt
-        return super().batch(step, people=people, source_counts=source_counts, targets=targets)
+        return super().batch(step, **options)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from iper_bench.body import load_body
@@ -20,7 +19,9 @@ from iper_bench.lwg.crops import body_boxes, box_joints, head_boxes
 from iper_bench.lwg.discriminator import DISCRIMINATORS, DiscriminatorConfig, build_discriminator
 from iper_bench.lwg.objective import LossWeights, Outputs, StepBatch, composed, objective
 from iper_bench.training.adversary import Adversary, adversary_for
-from iper_bench.training.loop import LOG_FILE, LoopOptions, run_loop
+from iper_bench.training.journal import LOG_FILE
+from iper_bench.training.loop import run_loop
+from iper_bench.training.options import LoopOptions
 from iper_bench.training.presets import (
     PRESETS,
     DiscriminatorSettings,
@@ -29,6 +30,7 @@ from iper_bench.training.presets import (
 )
 from iper_bench.training.samples import Sampler
 from iper_bench.training.state import STATE_FILE
+from iper_bench.training.team import Team
 from tests.training.small import GAN, SMALL, InterruptedSampler, new_sampler, new_state
 from tests.turning_clip import turning_track
 
@@ -121,8 +123,8 @@ def _same(got: Tensor, wanted: Tensor) -> None:
 def test_discriminator_learns_a_fixed_pair(batch: StepBatch) -> None:
     torch.manual_seed(0)
     adversary = adversary_of(build_discriminator("patch_global", DiscriminatorConfig(ndf=4, n_layers=2)))
-    fakes = composed(some_outputs(batch))
-    averages = [adversary.learn(Accelerator(cpu=True), fakes, batch.reals(), 5e-3) for _ in range(40)]
+    fakes, team = composed(some_outputs(batch)), Team("cpu")
+    averages = [adversary.learn(team, [(fakes, batch.reals())], 5e-3) for _ in range(40)]
     assert averages[-1]["d_real_avg"] > 0.7
     assert averages[-1]["d_fake_avg"] < -0.7
     assert abs(averages[0]["d_real_avg"] - averages[0]["d_fake_avg"]) < 0.5  # it could not tell at first

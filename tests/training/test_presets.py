@@ -4,16 +4,13 @@ variants, and what cannot be trained is refused before anything is made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from iper_bench.data.clip import Clip
-from iper_bench.data.dataset import DATASETS, Dataset
 from iper_bench.errors import UserError
 from iper_bench.hashing import content_hash
 from iper_bench.lwg.config import Deviations, GeneratorConfig
@@ -23,8 +20,7 @@ from iper_bench.lwg.objective import LossWeights
 from iper_bench.lwg.packaged import load_trained
 from iper_bench.lwg.variant import VARIANTS
 from iper_bench.training.presets import PRESETS, Preset, make_preset
-from iper_bench.training.train import TrainRequest, train
-from tests.turning_clip import TurningClip
+from iper_bench.training.train import train
 
 WITHOUT_FACE = {"face": "none", "face_weight": 0.0}
 OVERRIDES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -51,10 +47,11 @@ OVERRIDES: dict[str, tuple[str, dict[str, Any]]] = {
             **WITHOUT_FACE,
         },
     ),
-    "paper-256": (
-        "paper",
-        {"perceptual": "efficientnet-lite0", "discriminator_scores": "mean", **WITHOUT_FACE},
-    ),
+    "small": ("embedded", {}),
+    **{
+        f"paper-{size}": ("paper", {"perceptual": "efficientnet-lite0", **WITHOUT_FACE})
+        for size in (256, 512, 1024)
+    },
     "released-512": ("released", WITHOUT_FACE),
 }
 
@@ -124,40 +121,6 @@ def test_every_switch_is_in_the_identity() -> None:
         seen = [base.to_json()]
 
 
-@dataclass
-class TwoClips(Dataset):
-    """A dataset of turning clips."""
-
-    size: int | None = 64
-
-    def __post_init__(self) -> None:
-        self.name, self.body, self.fingerprint = "two-clips", "open-coarse", "0"
-
-    def splits(self) -> list[str]:
-        return ["train"]
-
-    def clip_names(self, split: str | None = None) -> list[str]:
-        return ["turning"]
-
-    def clip(self, name: str) -> Clip:
-        return TurningClip(side=self.size or 64)
-
-    def clips(self, split: str | None = None) -> Sequence[Clip]:
-        return [TurningClip(side=self.size or 64), TurningClip(name="other", plain=60, side=self.size or 64)]
-
-
-@pytest.fixture
-def request_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Ask for a training of a preset on two small clips."""
-    monkeypatch.setattr(DATASETS, "get", lambda name: lambda root, size: TwoClips(size))
-
-    def ask(settings: Preset, **changes: Any) -> TrainRequest:
-        monkeypatch.setitem(PRESETS, "asked", settings)
-        return TrainRequest("attlwb", "two-clips", "asked", tmp_path / "out", size=64, **changes)
-
-    return ask
-
-
 def narrow(variant: str, **overrides: Any) -> Preset:
     generator = GeneratorConfig(
         bg_filters=(4, 6, 6, 8), bg_res_blocks=1, filters=(4, 6, 8), res_blocks=1, spade_hidden=8
@@ -169,7 +132,7 @@ def narrow(variant: str, **overrides: Any) -> Preset:
     ("variant", "kept", "told"),
     [
         ("embedded", {"losses.perceptual": 0.0}, {"losses.perceptual": 0.0}),
-        ("paper", {"discriminator_scores": "mean"}, {"discriminator_scores": "mean"}),
+        ("paper", {}, {}),
         ("released", {}, {}),
     ],
 )
@@ -190,8 +153,8 @@ def test_every_variant_trains_and_its_weights_say_so(request_for, variant: str, 
 @pytest.mark.parametrize(
     ("preset", "words"),
     [
-        (narrow("paper"), "face 'sphere20a' and discriminator_scores 'sum'"),
-        (narrow("released"), "face 'sphere20a-layers'"),
+        (narrow("paper", perceptual="efficientnet-lite0"), "face term 'sphere20a' needs its weights"),
+        (narrow("released", **{"losses.perceptual": 0.0}), "--face-weights FILE"),
         (narrow("released", **WITHOUT_FACE), "perceptual network 'vgg19' needs its weights"),
         (PRESETS["released-512"], "--perceptual-weights FILE"),
     ],
