@@ -13,3 +13,7 @@ def main() -> None:
         sys.stderr.write("iper-bench: interrupted before anything was done; type the same command again\n")
         sys.exit(130)
     run()
+
+
+if __name__ == "__main__":  # python -m, as accelerate launch does
+    main()

@@ -15,19 +15,31 @@ from iper_bench import __version__
 from iper_bench.cli.failures import finish
 from iper_bench.cli.lazy import LazyGroup
 from iper_bench.cli.threads import set_threads
+from iper_bench.device import PATTERN as DEVICE_PATTERN
+from iper_bench.device import VARIABLE as DEVICE_VARIABLE
 
 VERBS = {
     "data": ("iper_bench.cli.data:data", "make the embedded dataset, look into any dataset"),
     "protocol": ("iper_bench.cli.protocol:protocol", "list and show evaluation protocols"),
     "method": ("iper_bench.cli.method:method", "list the methods that can be benchmarked"),
     "metric": ("iper_bench.cli.metric:metric", "list metrics, show their exact definitions"),
-    "weights": ("iper_bench.cli.weights:weights", "list the weights that come with the package"),
+    "weights": ("iper_bench.cli.weights:weights", "list, show and convert weights"),
     "train": ("iper_bench.cli.train:train", "train a method on a dataset"),
+    "imitate": ("iper_bench.cli.imitate:imitate", "draw a person in somebody else's motion"),
+    "swap": ("iper_bench.cli.swap:swap", "draw a person with the head or the clothes of others"),
+    "view": ("iper_bench.cli.view:view", "draw a person from all around"),
     "run": ("iper_bench.cli.run:run", "evaluate methods on a dataset under a protocol"),
     "sweep": ("iper_bench.cli.sweep:sweep", "the same over numbers of sources and personalisation steps"),
     "report": ("iper_bench.cli.report:report", "tables, plots and pictures of finished runs"),
     "gate": ("iper_bench.cli.gate:gate", "compare a run with a committed baseline"),
 }
+
+
+def _device_name(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse what is no device name; whether the device is there shows when it is used."""
+    if value is not None and not DEVICE_PATTERN.fullmatch(value):
+        raise click.BadParameter(f"'{value[:40]}'; expected auto, cpu, cuda or cuda:N")
+    return value
 
 
 @click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,7 +56,14 @@ VERBS = {
     help="how bodies are drawn; warp is faster, needs the extra 'fast' and gives the same pixels  "
     "[default: IPER_BENCH_RASTERISER, else torch]",
 )
-def program(threads: int | None, rasteriser: str | None) -> None:
+@click.option(
+    "--device",
+    callback=_device_name,
+    metavar="auto|cpu|cuda|cuda:N",
+    help="where bodies are drawn and networks run; auto is CUDA where there is a device  "
+    "[default: IPER_BENCH_DEVICE, else auto]",
+)
+def program(threads: int | None, rasteriser: str | None, device: str | None) -> None:
     """Evaluate human image synthesis: motion imitation, appearance transfer, novel view synthesis.
 
     A first look, with the dataset and the weights that come with the package:
@@ -58,6 +77,8 @@ def program(threads: int | None, rasteriser: str | None) -> None:
     if rasteriser is not None:
         # Named here and not imported: help and mistakes load nothing heavy. tests/cli keeps the two in step.
         os.environ["IPER_BENCH_RASTERISER"] = rasteriser
+    if device is not None:
+        os.environ[DEVICE_VARIABLE] = device
 
 
 def invoke(arguments: Sequence[str]) -> int:
@@ -79,6 +100,8 @@ def invoke(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry point of the ``iper-bench`` script."""
+    if sys.stderr is None:  # the caller closed it (2>&-); notes, bars and errors have nowhere to go then
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # for as long as the process lives
     sys.exit(invoke(sys.argv[1:]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 MOST_DIGITS = 40  # of a typed number; Python itself refuses to read thousands
 LARGEST_SEED = 2**63 - 1  # torch's
+_OUTER_COMMA = re.compile(r",(?![^\[\]]*\])")
 
 
 class _Path(click.Path):
@@ -29,12 +31,12 @@ SEED = click.IntRange(min=0, max=LARGEST_SEED)
 
 
 def split_names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """``"a,b"`` -> ``("a", "b")``, nothing typed -> ``()``. Whether the names exist is for the registries to
-    say.
+    """``"a,b"`` -> ``("a", "b")``, nothing typed -> ``()``; commas between brackets do not count. Whether the
+    names exist is for the registries to say.
     """
     if value is None:
         return ()
-    names = tuple(part.strip() for part in value.split(","))
+    names = tuple(part.strip() for part in _OUTER_COMMA.split(value))
     if not all(names):
         raise click.BadParameter(
             f"'{value}' has an empty entry; expected names with commas between, as in a,b"
@@ -62,7 +64,7 @@ def split_numbers(least: int) -> Callable[[click.Context, click.Parameter, str],
 def not_nan(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
     """Refuse ``nan``, which every comparison of a range lets through."""
     if value is not None and value != value:
-        raise click.BadParameter("'nan' is no number of seconds")
+        raise click.BadParameter("'nan' is no number")
     return value
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from iper_bench.errors import UserError
+
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
@@ -24,6 +26,10 @@ class BodyTrack:
         about x that brings the y-up body into the y-down camera frame.
     cams: (T, 3) float32 weak perspective ``[s, tx, ty]``: x_img = s (X + tx), y_img = s (Y + ty), both in
         [-1, 1], y down.
+
+    Raises
+    ------
+    ValueError for other shapes, UserError naming field and frame for values that are not finite.
     """
 
     betas: Floats
@@ -37,6 +43,13 @@ class BodyTrack:
                 f"body track shapes {self.betas.shape}, {self.poses.shape}, {self.cams.shape}; "
                 "expected (10,), (T, 72), (T, 3)"
             )
+        for field in ("betas", "poses", "cams"):
+            bad = ~np.isfinite(getattr(self, field))
+            if bad.any():
+                frame = f", frame {int(np.argwhere(bad)[0, 0])}" if field != "betas" else ""
+                raise UserError(
+                    f"field '{field}'{frame} is not finite", where="body track", expected="finite numbers"
+                )
 
     def __len__(self) -> int:
         return len(self.poses)

@@ -98,7 +98,7 @@ def test_a_killed_first_checkpoint_is_no_content(tmp_path: Path, monkeypatch: py
         raise KeyboardInterrupt
 
     monkeypatch.setenv("IPER_BENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("iper_bench.training.train._sampler", stop)
+    monkeypatch.setattr("iper_bench.training.train.sampler_for", stop)
     with pytest.raises(KeyboardInterrupt):
         train(TrainRequest("attlwb", "synthetic", "tiny", out))
     assert reached == ["training"]
