@@ -52,7 +52,7 @@ def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
 
 def unknown_name(kind: str, name: str, names: Iterable[str], *, where: str | None = None) -> UserError:
     """Build the error for a name that is not among ``names``, with the nearest ones."""
-    known = sorted(names)
+    known = sorted(set(names))
     close = nearest(name, known)
     hint = f"did you mean {' or '.join(close)}?" if close else None
     return UserError(

@@ -12,6 +12,7 @@ from iper_bench.cli.options import DATA_ROOT, PATH, SEED, SIZE, add_options, not
 
 _EVERY = click.IntRange(min=0)
 _COUNT = click.IntRange(min=1)
+_MANY = click.IntRange(min=1, max=1024)  # a slip of the keyboard is refused before it fills the memory
 
 WHAT = (
     click.option(
@@ -67,9 +68,9 @@ HOW_LONG = (
     ),
 )
 HOW = (
-    click.option("--batch", type=_COUNT, metavar="N", help="people per batch  [default: the preset's]"),
+    click.option("--batch", type=_MANY, metavar="N", help="people per batch  [default: the preset's]"),
     click.option(
-        "--accumulate", type=_COUNT, default=1, show_default=True, metavar="N", help="batches per step"
+        "--accumulate", type=_MANY, default=1, show_default=True, metavar="N", help="batches per step"
     ),
     click.option(
         "--ema",
@@ -87,7 +88,7 @@ HOW = (
     ),
     click.option(
         "--workers",
-        type=_EVERY,
+        type=click.IntRange(min=0, max=64),
         default=0,
         show_default=True,
         metavar="N",

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from iper_bench.errors import unknown_name
-from iper_bench.lwg.losses import squared_mask_loss, squared_smoothness_loss
+from iper_bench.lwg.losses import mask_loss, smoothness_loss, squared_mask_loss, squared_smoothness_loss
 from iper_bench.lwg.released_objective import FaceDistance, Fakes, Reals
 
 Perceptual = Callable[[Tensor, Tensor], Tensor]
@@ -161,11 +161,6 @@ def _masked_l1(prediction: Tensor, truth: Tensor, known: Tensor) -> Tensor:
     return ((prediction - truth).abs() * weight).sum() / weight.sum().clamp(min=1.0)
 
 
-def total_variation(masks: Tensor) -> Tensor:
-    """Mean |dx| + mean |dy| of (..., H, W) masks (released form)."""
-    return masks.diff(dim=-1).abs().mean() + masks.diff(dim=-2).abs().mean()
-
-
 def _mask_terms(masks: Tensor, batch: StepBatch, kind: MaskKind) -> tuple[Tensor, Tensor]:
     """Mask and smoothness term of the predicted masks (bs, ns + nt, 1, S, S), or (bs, nt, 1, S, S) where
     there are none of the sources.
@@ -176,7 +171,7 @@ def _mask_terms(masks: Tensor, batch: StepBatch, kind: MaskKind) -> tuple[Tensor
         silhouettes = torch.cat([batch.src_inputs[:, :, -1:], batch.tsf_inputs[:, :, -1:]], 1)
         return squared_mask_loss(masks, silhouettes[:, -count:]), squared_smoothness_loss(masks)
     mattes = torch.cat([batch.source_masks, batch.target_masks], 1)
-    return F.binary_cross_entropy(masks, mattes[:, -count:]), total_variation(masks)
+    return mask_loss(masks, mattes[:, -count:]), smoothness_loss(masks)
 
 
 def joined_masks(outputs: Outputs) -> Tensor:

@@ -198,7 +198,7 @@ class LiquidWarping:
         )
 
 
-def create(name: str, weights: Path | None = None, **options: str) -> LiquidWarping:
+def create(name: str, /, weights: Path | None = None, **options: str) -> LiquidWarping:
     """A method by its registry name.
 
     Parameters
@@ -214,7 +214,8 @@ def create(name: str, weights: Path | None = None, **options: str) -> LiquidWarp
 
     Raises
     ------
-    UserError for weights of another generator or loss set, a file that cannot be read, an unknown option.
+    UserError for weights of another generator or loss set, a file that cannot be read, an unknown option, and
+    options that do not fit the weights.
     """
     _check_options(name, options)
     asked = {key: options[key] for key in ("loss", "temporal") if key in options}
@@ -235,6 +236,12 @@ def create(name: str, weights: Path | None = None, **options: str) -> LiquidWarp
     if layout not in ("released", "any"):
         raise unknown_name("value", layout, ("released", "any"), where="option 'layout'")
     tuning, inference = Tuning.chosen(trained, options), _inference(options)
+    if inference.time_step and not trained.config.temporal:
+        raise UserError(
+            f"time-step is {inference.time_step}, but these weights are not temporal",
+            where=f"method '{name}'",
+            expected=f"weights of iper-bench train --method '{PACKAGED_METHOD}[temporal=on]'",
+        )
     return LiquidWarping(name, trained, tuning, inference, any_layout=layout == "any")
 
 

@@ -47,13 +47,14 @@ class MethodChoice:
         # Paths, among the options and behind '@', may hold '=' and '@' of their own.
         if bracketed is not None and "@" not in text[: bracketed.start()]:
             start, after = text[: bracketed.start()], text[bracketed.end() :]
-            options = split_options(f"x{bracketed.group()}")[1]
+            options = split_options(start + bracketed.group())[1]
             file, at, shown = after[1:], after[:1], bracketed.group()
             wrong = bool(after) and at != "@"
         else:
             start, at, file = text.partition("@")
             options, shown, wrong = {}, "", False
         label, labelled, method = start.rpartition("=")
+        wrong = wrong or "[" in method or "]" in method
         if wrong or (labelled and not _LABEL.fullmatch(label)) or not method or (at and not file):
             raise UserError(
                 f"cannot read '{text}'",
@@ -72,7 +73,14 @@ class MethodChoice:
         anything = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known.values())
         given: dict[str, object] = {key.replace("-", "_"): value for key, value in self.options.items()}
         for key in given:
-            if key == "weights" or (key not in known and not anything):
+            if key == "weights":
+                raise UserError(
+                    "weights stand behind '@', not between brackets",
+                    where=OPTION,
+                    expected=FORM,
+                    hint=f"{self.method}@{given[key]}",
+                )
+            if key not in known and not anything:
                 names = [name for name in known if name != "weights"]
                 raise unknown_name("option", key, names, where=f"method '{self.method}'")
         if self.weights is not None:

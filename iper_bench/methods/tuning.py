@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from iper_bench.errors import UserError, unknown_name
+from iper_bench.hashing import file_sha256
 from iper_bench.lwg.packaged import TrainedGenerator
 from iper_bench.lwg.personalization import RECIPES, Recipe, Terms, recipe
 from iper_bench.lwg.variant import (
@@ -43,7 +44,9 @@ class Tuning:
     face_weights: Path | None = None
 
     def identity(self, trained: TrainedGenerator) -> dict[str, Any]:
-        """What belongs into a method's identity: empty for what the weights themselves ask for."""
+        """What belongs into a method's identity: empty for what the weights themselves ask for. Given files
+        are named by their sha256.
+        """
         said: dict[str, Any] = {}
         if self.recipe.name != default_recipe(trained).name:
             said["recipe"] = self.recipe.name
@@ -51,12 +54,19 @@ class Tuning:
             said["perceptual"] = self.perceptual
         if not self.face and choices_of(trained.metadata).face != NO_FACE:
             said["face"] = NO_FACE
+        for key, path in (
+            ("perceptual_weights", self.perceptual_weights),
+            ("face_weights", self.face_weights),
+        ):
+            if path is not None:
+                said[key] = file_sha256(path)
         return said
 
     @classmethod
     def chosen(cls, trained: TrainedGenerator, options: Mapping[str, str]) -> Tuning:
         """What the weights ask for, changed by options as typed: ``recipe``, ``perceptual``, ``face``,
-        ``perceptual_weights``, ``face_weights``. Raises UserError for an unknown name.
+        ``perceptual_weights``, ``face_weights``. Raises UserError for an unknown name, a file that is not
+        there, and one for a term that is off.
         """
         choices = choices_of(trained.metadata)
         named = options.get("perceptual", trained.perceptual)
@@ -66,6 +76,16 @@ class Tuning:
         if face not in (choices.face, NO_FACE):
             raise unknown_name("face term", face, (choices.face, NO_FACE))
         files = {key: Path(options[key]) for key in ("perceptual_weights", "face_weights") if key in options}
+        used = {
+            "perceptual_weights": named != EFFICIENTNET_LITE0 and trained.losses.perceptual > 0,
+            "face_weights": face != NO_FACE,
+        }
+        for key, path in files.items():
+            where = f"option '{key.replace('_', '-')}'"
+            if not used[key]:
+                raise UserError("a file for a term that these weights do not use", where=where)
+            if not path.is_file():
+                raise UserError("no such file", where=f"{where} {path}", expected="a weights file")
         picked = recipe(options["recipe"]) if "recipe" in options else default_recipe(trained)
         return cls(picked, named, face != NO_FACE, **files)
 

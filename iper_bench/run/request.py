@@ -18,6 +18,8 @@ DEFAULT_PROFILES = ("offline",)  # the profile whose weights come with pip
 # exit status of a run that ended with failed units (0 ok, 1 gate, 2 user, 70 bug, 130 Ctrl-C)
 UNITS_FAILED = 3
 
+LONGEST_REASON = 240  # characters of a failed unit's reason in the summary
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -105,5 +107,9 @@ class RunReport:
         if self.left:
             line += f", {self.left} without predictions left alone"
         if self.failures:
-            line += f", {len(self.failures)} failed (reasons in {self.out}/failures; try: --retry-failed)"
+            first = self.failures[0].reason[:LONGEST_REASON]
+            line += (
+                f", {len(self.failures)} failed (the first: {first}; all reasons in {self.out}/failures; "
+                "try: --retry-failed)"
+            )
         return line

@@ -14,7 +14,9 @@ from iper_bench import __version__
 from iper_bench.atomic import write_json
 from iper_bench.errors import UserError
 from iper_bench.lwg.packaged import save_trained
+from iper_bench.lwg.strategy import TrainedMethod
 from iper_bench.training.journal import OWN_NAMES
+from iper_bench.training.keep import kept_names
 from iper_bench.training.presets import Preset
 from iper_bench.training.request import TrainRequest
 from iper_bench.training.state import TrainingState
@@ -46,9 +48,11 @@ def check_folder(folder: Path) -> None:
     """Raise UserError when ``folder`` holds something that no training of before left there; it has no
     state.
     """
-    if not folder.is_dir():
+    if not folder.exists():
         return
-    own = (PLAN_FILE, *OWN_NAMES)
+    if not folder.is_dir():
+        raise UserError("is no folder", where=str(folder), expected="a new folder or a training folder")
+    own = (PLAN_FILE, *OWN_NAMES, *kept_names(folder))
     stray = [
         path.name
         for path in folder.iterdir()
@@ -84,7 +88,7 @@ def export_weights(setup: SetUp, state: TrainingState, path: Path) -> None:
     """
     request, settings = setup.request, setup.settings
     training = {
-        "method": request.method,
+        "method": TrainedMethod.parse(request.method).text,
         "preset": request.preset,
         "dataset": setup.dataset,
         "fingerprint": setup.fingerprint,

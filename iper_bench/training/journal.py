@@ -6,11 +6,10 @@ later steps first, because it trains them again.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,16 +88,6 @@ class Journal:
                 stream.write(json.dumps(line, allow_nan=False) + "\n")
         except OSError as error:
             raise explain(error, str(path)) from error
-
-
-@contextlib.contextmanager
-def journal(folder: Path, step: int, sums: Mapping[str, Any] | None = None) -> Iterator[Journal]:
-    """A :class:`Journal` that is closed at the end."""
-    opened = Journal(folder, step, sums)
-    try:
-        yield opened
-    finally:
-        opened.close()
 
 
 def forget_after(folder: Path, step: int) -> None:

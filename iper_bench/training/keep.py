@@ -123,6 +123,15 @@ class Keeper:
         return self._folder / KEPT_WEIGHTS.format(step)
 
 
+def kept_names(folder: Path) -> list[str]:
+    """Names of the list of kept weights and of the files on it, none when there is no list. Raises UserError
+    when the list is damaged.
+    """
+    if not (folder / KEPT_FILE).is_file():
+        return []
+    return [KEPT_FILE, *(KEPT_WEIGHTS.format(one.step) for one in read_kept(folder))]
+
+
 def read_kept(folder: Path) -> list[KeptWeights]:
     """The entries of ``kept.json``, none when it is not there. Raises UserError when it is damaged."""
     path = folder / KEPT_FILE

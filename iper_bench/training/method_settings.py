@@ -38,7 +38,7 @@ def settings_for(
     Parameters
     ----------
     perceptual_weights, face_weights: files that were given; they end a preset's exception from its variant's
-        VGG19 or face term.
+        VGG19 (with the weight of that term) or face term.
 
     Raises
     ------
@@ -51,7 +51,9 @@ def settings_for(
         changed = replace(changed, generator=generator, targets=max(2, changed.targets))
     named = variant(changed.variant)
     if perceptual_weights is not None and named.perceptual == VGG19:
-        changed = replace(changed, perceptual=VGG19)
+        # The weight of the term belongs to its network: the scales of two networks differ.
+        losses = replace(changed.losses, perceptual=named.losses.perceptual)
+        changed = replace(changed, perceptual=VGG19, losses=losses)
     if face_weights is not None and named.face != NO_FACE:
         changed = replace(changed, face=named.face, face_weight=named.face_weight)
     return changed if method.loss is None else _with_losses(changed, method.loss)

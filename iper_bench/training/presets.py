@@ -24,7 +24,7 @@ released-512 released released sizes, sources, targets and rate (constant 1e-4) 
                       weights by path. Exception: no face term unless its weights are given
 ============ ======== =======================================================================================
 
-The deviations that make short training work are on in ``tiny``, ``tiny-gan`` and ``packaged`` only. The
+The deviations that make short training work are on in the presets of the variant ``embedded`` only. The
 exceptions of a preset are computed (``Preset.choices.overrides()``), written into the weights it trains, and
 compared with this table in the tests.
 """
@@ -40,6 +40,7 @@ from iper_bench.lwg.config import Deviations, GeneratorConfig
 from iper_bench.lwg.discriminator import DISCRIMINATORS, DiscriminatorConfig
 from iper_bench.lwg.inputs import InputOptions
 from iper_bench.lwg.objective import LossWeights, TermKinds
+from iper_bench.lwg.perceptual import LITE_SMALLEST
 from iper_bench.lwg.variant import EFFICIENTNET_LITE0, EMBEDDED, NO_FACE, Variant, variant
 
 #: Side of the image over the side of the smallest picture that a discriminator looks at (its crops).
@@ -333,6 +334,29 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
     return PRESETS[name]
+
+
+def check_size(settings: Preset, size: int) -> None:
+    """Raise UserError when the networks of ``settings`` cannot train on frames of side ``size``: no multiple
+    of the generator's stride, or too small for the perceptual network or the discriminator.
+    """
+    stride = settings.generator.stride
+    if size % stride:
+        near = f"{size - size % stride} or {size + -size % stride}"
+        raise UserError(
+            f"size {size} cannot be halved as often as generator '{settings.generator.name}' does",
+            where="--size",
+            expected=f"a multiple of {stride}",
+            hint=f"--size {near}",
+        )
+    if settings.losses.perceptual > 0 and settings.perceptual == EFFICIENTNET_LITE0 and size < LITE_SMALLEST:
+        raise UserError(
+            f"size {size} is too small for perceptual network '{settings.perceptual}'",
+            where="--size",
+            expected=f"at least {LITE_SMALLEST}",
+        )
+    if settings.discriminator is not None:
+        settings.discriminator.check_size(size)
 
 
 def learning_rate(settings: Preset, step: int, steps: int) -> float:

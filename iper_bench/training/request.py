@@ -110,12 +110,18 @@ class TrainRequest:
         return settings
 
     def file_identities(self) -> dict[str, str]:
-        """Hashes of the weight files that were given, by the field's name."""
+        """Hashes of the weight files that were given, by the field's name. Raises UserError for one that is
+        not there.
+        """
         files = {
             "init": self.init,
             "perceptual_weights": self.perceptual_weights,
             "face_weights": self.face_weights,
         }
+        for name, path in files.items():
+            if path is not None and not path.is_file():
+                option = "--" + name.replace("_", "-")
+                raise UserError("no such file", where=f"{option} {path}", expected="a weights file")
         return {name: file_sha256(path) for name, path in files.items() if path is not None}
 
     def run_identities(self, processes: int) -> dict[str, Any]:

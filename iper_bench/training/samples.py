@@ -1,9 +1,13 @@
 """Training samples: sn sources and nt targets of one clip, as network inputs with their truths.
 
-Sampling follows the released recipe (sources and targets of the same video, every video equally likely,
-auxiliary backgrounds for the background stream) and is a pure function of (seed, step, part), so that a
-resumed run draws exactly what the uninterrupted one would have drawn. Parts are the batches of one step: of
-several processes, or of gradient accumulation.
+From: iPERCore's training sets: sources and targets of one video, every video equally likely, the own
+    background input from a random source, auxiliary backgrounds for the background stream.
+Differs: sources are spread evenly over the candidates from a random start (released: the best front frame,
+    the others drawn from the front candidates); the person who covers an auxiliary background stands in any
+    frame of the clip, with the hole of the other inputs (released: the matte of source 0, not dilated).
+
+A draw is a pure function of (seed, step, part), so that a resumed run draws exactly what the uninterrupted
+one would have drawn. Parts are the batches of one step: of several processes, or of gradient accumulation.
 """
 
 from __future__ import annotations

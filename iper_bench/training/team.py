@@ -90,9 +90,21 @@ class Team:
         self._accelerator.backward(loss)
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace the gradients by their mean over all processes; those that are absent stay absent."""
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        if self.size == 1 or not gradients:
+        """Replace the gradients by their mean over all processes. One that is absent in all of them stays
+        absent; elsewhere it counts as zero (a process whose boxes are all empty skips a discriminator).
+        """
+        if self.size == 1:
+            return
+        learning = list(parameters)
+        there = torch.tensor([float(p.grad is not None) for p in learning], device=self.device)
+        somewhere = self._accelerator.reduce(there, "sum").tolist()
+        gradients = []
+        for parameter, count in zip(learning, somewhere, strict=True):
+            if count > 0:
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+                gradients.append(parameter.grad)
+        if not gradients:
             return
         flat = self._accelerator.reduce(torch.cat([g.flatten() for g in gradients]), "mean")
         for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
@@ -116,7 +128,7 @@ class Team:
         if self.size == 1:
             return flag
         row = torch.tensor([float(flag)], device=self.device)
-        return bool(self._accelerator.reduce(row, "max").item() > 0)
+        return bool(self._accelerator.reduce(row, "sum").item() > 0)
 
     def scaler_state(self) -> dict[str, Any] | None:
         """What the loss scaler must remember, ``None`` without one."""

@@ -114,7 +114,11 @@ def test_signals_end_in_one_line_and_the_same_command_resumes(
         ("--data-root elsewhere", "with one dataset that names no root"),
         ("--backgrounds nowhere", "nowhere: is not a folder"),
         ("--accumulate 0", "'--accumulate'"),
+        ("--batch 100000000", "'--batch'"),
+        ("--workers 1000000", "'--workers'"),
         ("--ema 1", "'--ema'"),
+        ("--size 36", "try: --size 32 or 40"),
+        ("--init nowhere.pth", "--init nowhere.pth: no such file"),
         ("--validate-every 1 --validate-profile ofline", "did you mean offline"),
     ],
 )

@@ -30,7 +30,19 @@ def test_parse(text: str, label: str, method: str, weights: Path | None) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["=attlwb", "attlwb@", "mine=", "a b=attlwb", "../x=attlwb", "a=b=attlwb", "@w"]
+    "text",
+    [
+        "attlwb[",
+        "attlwb]",
+        "attlwb[batch=2]x",
+        "=attlwb",
+        "attlwb@",
+        "mine=",
+        "a b=attlwb",
+        "../x=attlwb",
+        "a=b=attlwb",
+        "@w",
+    ],
 )
 def test_parse_refuses_other_forms(text: str) -> None:
     with pytest.raises(UserError, match=r"^--method: cannot read .*LABEL=.*try: mine=attlwb@"):
@@ -64,3 +76,20 @@ def test_weights_that_are_not_there(tmp_path: Path) -> None:
     missing = tmp_path / "absent.safetensors"
     with pytest.raises(UserError, match=r"absent\.safetensors"):
         MethodChoice.parse(f"attlwb@{missing}").open()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("attlwb[name=x]", "unknown option 'name'"),
+        ("attlwb[weights=w]", "try: attlwb@w"),
+        ("attlwb[]", r"cannot read 'attlwb\[\]'"),
+        ("attlwb[time-step=2]", "these weights are not temporal"),
+        ("attlwb[face-weights=f]", "option 'face-weights': a file for a term"),
+        ("attlwb[perceptual-weights=f]", "option 'perceptual-weights': a file for a term"),
+        ("attlwb[face=sphere20a]", "one of none; try|one of none$"),
+    ],
+)
+def test_options_that_cannot_be_used(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        MethodChoice.parse(text).open()

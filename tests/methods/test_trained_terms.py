@@ -103,6 +103,22 @@ def test_terms_may_be_exchanged_by_name_only(tmp_path: Path) -> None:
             create(path, **options)
 
 
+def test_files_of_terms_are_in_the_identity(tmp_path: Path) -> None:
+    """What is in them changes personalization; where they lie does not."""
+    path = tmp_path / "w.safetensors"
+    own = method(path, RELEASED)
+    for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
+        (tmp_path / name).write_bytes(content)
+    one, same, other = (
+        create(path, face_weights=str(tmp_path / name), perceptual_weights=str(tmp_path / "a")).identity
+        for name in "abc"
+    )
+    assert one == same
+    assert len({own.identity, one, other}) == 3
+    with pytest.raises(UserError, match=r"option 'face-weights' .*absent: no such file"):
+        create(path, face_weights=str(tmp_path / "absent"))
+
+
 def test_weights_of_another_loss_set_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     method(path, FILELESS)

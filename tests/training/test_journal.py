@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 
 from iper_bench.data.image_io import decode_png
-from iper_bench.training.journal import EVENT_FOLDER, LOG_FILE, VALIDATION_FILE, journal
+from iper_bench.training.journal import EVENT_FOLDER, LOG_FILE, VALIDATION_FILE, Journal
 from iper_bench.training.picture import GAP, step_picture
 
 
@@ -19,7 +20,7 @@ def lines(folder: Path, name: str = LOG_FILE) -> list[dict[str, Any]]:
 
 
 def test_lines_hold_the_means_since_the_last_one(tmp_path: Path) -> None:
-    with journal(tmp_path, 0) as book:
+    with closing(Journal(tmp_path, 0)) as book:
         book.add({"total": 1.0, "mask": 0.5})
         book.add({"total": 2.0, "mask": 0.5})
         book.write(2, 1e-3, 1.234)
@@ -34,10 +35,10 @@ def test_lines_hold_the_means_since_the_last_one(tmp_path: Path) -> None:
 
 
 def test_pending_sums_carry_over(tmp_path: Path) -> None:
-    with journal(tmp_path, 0) as book:
+    with closing(Journal(tmp_path, 0)) as book:
         book.add({"total": 1.0})
         pending = json.loads(json.dumps(book.pending()))
-    with journal(tmp_path, 1, pending) as book:
+    with closing(Journal(tmp_path, 1, pending)) as book:
         book.add({"total": 2.0})
         book.write(2, 1.0, 0.0)
     assert lines(tmp_path)[0]["total"] == 1.5
@@ -45,7 +46,7 @@ def test_pending_sums_carry_over(tmp_path: Path) -> None:
 
 def test_later_lines_and_pictures_are_forgotten(tmp_path: Path) -> None:
     image = np.zeros((4, 6, 3), np.uint8)
-    with journal(tmp_path, 0) as book:
+    with closing(Journal(tmp_path, 0)) as book:
         for step in (1, 2, 3):
             book.add({"total": float(step)})
             book.write(step, 1.0, 0.0)
@@ -54,7 +55,7 @@ def test_later_lines_and_pictures_are_forgotten(tmp_path: Path) -> None:
     with (tmp_path / LOG_FILE).open("a") as stream:
         stream.write('{"step": 1, "tot')  # killed while it wrote
     (tmp_path / "pictures" / "training" / "step-of-mine.png").write_bytes(b"")
-    with journal(tmp_path, 2):
+    with closing(Journal(tmp_path, 2)):
         pass
     assert [line["step"] for line in lines(tmp_path)] == [1, 2]
     assert [line["step"] for line in lines(tmp_path, VALIDATION_FILE)] == [1, 2]
@@ -66,7 +67,7 @@ def test_later_lines_and_pictures_are_forgotten(tmp_path: Path) -> None:
 
 
 def test_infinite_score_is_null(tmp_path: Path) -> None:
-    with journal(tmp_path, 0) as book:
+    with closing(Journal(tmp_path, 0)) as book:
         book.validation(1, {"PSNR": float("inf"), "LPIPS": 0.0}, {"profile": "offline"})
     assert lines(tmp_path, VALIDATION_FILE) == [{"step": 1, "PSNR": None, "LPIPS": 0.0, "profile": "offline"}]
 
@@ -89,7 +90,7 @@ def test_picture_has_its_tiles_in_order(tmp_path: Path) -> None:
         for target in range(2)
     ]
     assert corners == [[to_level[k] for k in row] for row in wanted]
-    with journal(tmp_path, 0) as book:
+    with closing(Journal(tmp_path, 0)) as book:
         book.picture(7, "training", image)
     stored = tmp_path / "pictures" / "training" / "step-0000007.png"
     assert np.array_equal(decode_png(stored.read_bytes()), image)

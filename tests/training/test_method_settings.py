@@ -102,6 +102,8 @@ def test_files_end_the_exceptions_of_a_preset(tmp_path: Path) -> None:
     whole = fitted("attlwb", paper, perceptual_weights=tmp_path / "v", face_weights=tmp_path / "f")
     assert whole.choices == PAPER
     assert fitted("attlwb", SMALL, face_weights=tmp_path / "f") == SMALL
+    faithful = fitted("attlwb", PRESETS["faithful"], perceptual_weights=tmp_path / "v")
+    assert (faithful.perceptual, faithful.losses.perceptual) == ("vgg19", RELEASED.losses.perceptual)
 
 
 @pytest.fixture(scope="module")

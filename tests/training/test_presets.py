@@ -19,7 +19,7 @@ from iper_bench.lwg.inputs import InputOptions
 from iper_bench.lwg.objective import LossWeights
 from iper_bench.lwg.packaged import load_trained
 from iper_bench.lwg.variant import VARIANTS
-from iper_bench.training.presets import PRESETS, Preset, make_preset
+from iper_bench.training.presets import PRESETS, Preset, check_size, make_preset
 from iper_bench.training.train import train
 
 WITHOUT_FACE = {"face": "none", "face_weight": 0.0}
@@ -178,3 +178,13 @@ def test_unknown_variant_or_switch_names_the_nearest() -> None:
         make_preset("relesed", GeneratorConfig())
     with pytest.raises(UserError, match=r"losses\.pixel"):
         make_preset("released", GeneratorConfig(), {"losses.pixl": 1.0})
+
+
+def test_sizes_that_cannot_be_trained_are_one_line() -> None:
+    check_size(PRESETS["tiny"], 40)
+    with pytest.raises(UserError, match=r"--size: size 100 .*multiple of 8; try: --size 96 or 104"):
+        check_size(PRESETS["tiny"], 100)
+    with pytest.raises(UserError, match=r"size 24 is too small for perceptual network.*at least 32"):
+        check_size(PRESETS["tiny"], 24)
+    with pytest.raises(UserError, match="size 128 is too small for discriminator"):
+        check_size(PRESETS["released-512"], 128)

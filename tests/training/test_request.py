@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from iper_bench.data.dataset import DATASETS
 from iper_bench.errors import UserError
 from iper_bench.hashing import content_hash
 from iper_bench.lwg.packaged import load_trained
+from iper_bench.methods.method_choice import MethodChoice
 from iper_bench.training.journal import VALIDATION_FILE
 from iper_bench.training.keep import KeepPolicy
 from iper_bench.training.presets import PRESETS, learning_rate
@@ -156,3 +158,53 @@ def test_folder_with_other_things_is_refused(request_for) -> None:
     (request.out / "holiday.jpg").write_bytes(b"")
     with pytest.raises(UserError, match=r"is not empty \(holiday\.jpg\)"):
         train(request)
+    with pytest.raises(UserError, match=r"holiday\.jpg: is no folder"):
+        train(replace(request, out=request.out / "holiday.jpg"))
+
+
+def test_fewer_steps_than_there_are_is_one_line(request_for) -> None:
+    """The weights of now can be asked for; a shorter training cannot be made of a longer one."""
+    train(request_for(SMALL, steps=2))
+    weights = (request_for(SMALL).out / "weights.safetensors").read_bytes()
+    with pytest.raises(UserError, match=r"has 2 steps behind it.*--steps 2 for the weights of now"):
+        train(request_for(SMALL, steps=1))
+    train(request_for(SMALL, steps=2))
+    assert (request_for(SMALL).out / "weights.safetensors").read_bytes() == weights
+
+
+def test_a_training_killed_before_its_first_state_starts_again(request_for) -> None:
+    """Weights kept on the way are its own, files that no list names are not."""
+    request = request_for(SMALL, steps=2, keep=KeepPolicy(every=1))
+    train(request)
+    (request.out / "state.pt").unlink()
+    (request.out / "weights.safetensors").unlink()
+    train(request)
+    assert sorted(path.name for path in request.out.glob("weights-step-*")) == [
+        "weights-step-1.safetensors",
+        "weights-step-2.safetensors",
+    ]
+    (request.out / "state.pt").unlink()
+    (request.out / "weights.safetensors").unlink()
+    (request.out / "weights-step-9.safetensors").write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"is not empty \(weights-step-9"):
+        train(request)
+
+
+def test_fresh_spares_a_folder_that_is_no_training(request_for) -> None:
+    request = request_for(SMALL, steps=1, resume=False)
+    request.out.mkdir()
+    (request.out / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match="is not empty"):
+        train(request)
+    (request.out / "holiday.jpg").unlink()
+    train(request)
+    train(request)  # over a training of before
+
+
+def test_weights_name_their_method_in_one_way(request_for) -> None:
+    """However it was typed, the same options find them."""
+    request = replace(request_for(SMALL, steps=1), method="attlwb[temporal=on, loss=lp]")
+    path = train(request)
+    assert load_trained(path).metadata["training"]["method"] == "attlwb[loss=lp,temporal=on]"
+    for typed in ("attlwb[temporal=on,loss=lp]", "attlwb[loss=lp, temporal=on]"):
+        MethodChoice.parse(f"{typed}@{path}").open()

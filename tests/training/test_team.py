@@ -69,3 +69,25 @@ def test_bad_precision_is_one_line() -> None:
         Team("cpu", "bf17")
     with pytest.raises(UserError, match="fp16 needs a GPU"):
         Team("cpu", "fp16")
+
+
+def test_a_gradient_that_only_another_process_has_counts_as_zero_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two processes: the other one has gradients 4 for the second and third weight, this one 2 for the first
+    two; the fourth has none anywhere.
+    """
+    team = Team("cpu")
+    team.size = 2
+    weights = [nn.Parameter(torch.zeros(1)) for _ in range(4)]
+    for weight in weights[:2]:
+        weight.grad = torch.full((1,), 2.0)
+    theirs = iter([torch.tensor([0.0, 1.0, 1.0, 0.0]), torch.tensor([0.0, 4.0, 4.0])])
+
+    def reduce(ours: torch.Tensor, kind: str) -> torch.Tensor:
+        total = ours + next(theirs)
+        return total / 2 if kind == "mean" else total
+
+    monkeypatch.setattr(team._accelerator, "reduce", reduce)
+    team.average_gradients(weights)
+    assert [None if w.grad is None else w.grad.item() for w in weights] == [1.0, 3.0, 2.0, None]

@@ -55,7 +55,12 @@ def test_two_processes_train_like_one_that_accumulates(tmp_path: Path) -> None:
     assert [process.returncode for process in processes] == [0, 0], told
     assert ["training: done" in words for words in told] == [True, False]
     options = LoopOptions(tmp_path / "one", "id", 2, log_every=1, accumulate=2)
-    run_loop(new_state(GAN), new_sampler(), GAN, None, options)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the processes: gradients depend on it
+    try:
+        run_loop(new_state(GAN), new_sampler(), GAN, None, options)
+    finally:
+        torch.set_num_threads(threads)
     two, one = (torch.load(tmp_path / name / STATE_FILE, weights_only=True) for name in ("two", "one"))
     for key, value in one["generator"].items():
         # Halves are summed in another order: float32 rounding, which Adam's first steps may magnify.
