@@ -8,6 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from iper_bench.lwg.fusion import split_batch
+
+#: (N, 6, H, W) to the outputs of every encoder stage and of every residual block, as SIDNet.encode
+Encode = Callable[[Tensor], tuple[list[Tensor], list[Tensor]]]
+
 
 @dataclass(frozen=True)
 class SourceFeatures:
@@ -26,6 +31,17 @@ class SourceFeatures:
     inputs: Tensor
     encoded: tuple[Tensor, ...]
     residual: tuple[Tensor, ...]
+
+    @classmethod
+    def encoded_by(cls, encode: Encode, inputs: Tensor) -> SourceFeatures:
+        """What a source stream makes of ``inputs`` (bs, ns, 6, H, W); ``encode`` takes them flat."""
+        sizes = inputs.shape[:2]
+        encoded, residual = encode(inputs.flatten(0, 1))
+        return cls(
+            inputs,
+            tuple(split_batch(t, sizes) for t in encoded),
+            tuple(split_batch(t, sizes) for t in residual),
+        )
 
     @property
     def batch(self) -> int:

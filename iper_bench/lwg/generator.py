@@ -96,13 +96,7 @@ class LiquidWarpingGenerator(BackgroundMixin, TransferStream):
 
     def encode_sources(self, src_inputs: Tensor) -> SourceFeatures:
         """(bs, ns, 6, H, W) to the features that every target of these sources needs."""
-        sizes = src_inputs.shape[:2]
-        encoded, residual = self.src_net.encode(src_inputs.flatten(0, 1))
-        return SourceFeatures(
-            src_inputs,
-            tuple(split_batch(t, sizes) for t in encoded),
-            tuple(split_batch(t, sizes) for t in residual),
-        )
+        return SourceFeatures.encoded_by(self.src_net.encode, src_inputs)
 
     def decode_sources(self, features: SourceFeatures) -> tuple[Tensor, Tensor]:
         """Reconstructions of the sources: images (bs, ns, 3, H, W) and masks (bs, ns, 1, H, W)."""
