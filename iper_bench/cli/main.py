@@ -28,9 +28,11 @@ VERBS = {
     "imitate": ("iper_bench.cli.imitate:imitate", "draw a person in somebody else's motion"),
     "swap": ("iper_bench.cli.swap:swap", "draw a person with the head or the clothes of others"),
     "view": ("iper_bench.cli.view:view", "draw a person from all around"),
+    "check": ("iper_bench.cli.check:check", "look over predictions before they are measured"),
     "run": ("iper_bench.cli.run:run", "evaluate methods on a dataset under a protocol"),
     "sweep": ("iper_bench.cli.sweep:sweep", "the same over numbers of sources and personalisation steps"),
     "report": ("iper_bench.cli.report:report", "tables, plots and pictures of finished runs"),
+    "selftest": ("iper_bench.cli.selftest:selftest", "compare this machine's metrics with stored values"),
     "gate": ("iper_bench.cli.gate:gate", "compare a run with a committed baseline"),
 }
 

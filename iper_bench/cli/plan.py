@@ -60,7 +60,18 @@ _HOW = (
         default=typed(DEFAULT_PROFILES),
         show_default=True,
         metavar="NAME,...",
-        help="metric definitions (iper-bench metric list)",
+        help="metric definitions (iper-bench metric profiles)",
+    ),
+    click.option(
+        "--metrics",
+        callback=split_names,
+        metavar="NAME,...",
+        help="what of the profiles is measured, or all (iper-bench metric list)  [default: the profile's]",
+    ),
+    click.option(
+        "--person-detector",
+        metavar="NAME",
+        help="given, fasterrcnn, yolov3-spp or ultralytics  [default: the profile's]",
     ),
     click.option("--weights-dir", type=PATH, metavar="FOLDER", help="metric weights that pip does not bring"),
     click.option(
@@ -106,7 +117,8 @@ def plan_options(*, sn: tuple[int, ...], steps: tuple[int, ...]) -> Callable[[Co
 
 def request_of(options: dict[str, Any]) -> RunRequest:
     """The options as a request."""
-    return RunRequest(**{**options, "methods": list(options["methods"])})
+    metrics = options["metrics"] or None  # nothing typed: the defaults of the profiles
+    return RunRequest(**{**options, "methods": list(options["methods"]), "metrics": metrics})
 
 
 def finish(report: RunReport, *, dry_run: bool) -> None:

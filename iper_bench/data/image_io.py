@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 
+#: Pixels of the largest picture or video frame that is decoded: 8192 x 8192, 192 MiB as RGB. A larger size
+#: is a damaged or hostile header; it is refused before memory is asked for.
+MOST_PIXELS = 1 << 26
+
 COMPRESSION = 3  # zlib level: half the time of OpenCV's default for three per cent more bytes
 
 

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 
 from iper_bench.atomic import explain, write_bytes
-from iper_bench.data.image_io import Image, encode_png
+from iper_bench.data.image_io import MOST_PIXELS, Image, encode_png
 from iper_bench.errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -105,13 +105,16 @@ class ImageFootage(Footage):
 
 
 class VideoFootage(Footage):
-    """A video file. Raises UserError when nothing in it can be decoded."""
+    """A video file; ``codec`` is its four letters. Raises UserError when nothing in it can be decoded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         capture = self._open()
         rate = float(capture.get(cv2.CAP_PROP_FPS))
         self.fps = rate if np.isfinite(rate) and rate > 0 else None
+        self.codec = (
+            (int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF).to_bytes(4, "little").decode("latin-1")
+        )
         declared = capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._declared = int(declared) if np.isfinite(declared) and declared > 0 else None
         with _quiet():
@@ -163,10 +166,25 @@ class VideoFootage(Footage):
             capture.release()
 
     def _open(self) -> Any:
+        try:
+            str(self.path).encode("utf-8")
+        except UnicodeEncodeError as error:  # OpenCV takes names as UTF-8 only
+            raise UserError(
+                "a video whose name is not UTF-8", where=str(self.path), hint="another name for the file"
+            ) from error
         with _quiet():
             capture = cv2.VideoCapture(str(self.path))
         if not capture.isOpened():
             raise self._undecodable()
+        width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+        if width * height > MOST_PIXELS:
+            capture.release()
+            raise UserError(
+                f"frames of {width:.0f} x {height:.0f} pixels",
+                where=str(self.path),
+                expected=f"at most {MOST_PIXELS} pixels",
+                hint="a video of a smaller size",
+            )
         return capture
 
     def _undecodable(self) -> UserError:

@@ -19,9 +19,9 @@ T = TypeVar("T")
 class Bench:
     """Loads each network at most once, on first use."""
 
-    def __init__(self, *, weights_dir: Path | None, device: str) -> None:
+    def __init__(self, *, weights_dir: Path | None, device: str, cache: FeatureCache | None = None) -> None:
         self.device = torch.device(device)
-        self.cache = FeatureCache()
+        self.cache = FeatureCache() if cache is None else cache
         self._folder = weights_folder(weights_dir)
         self._built: dict[str, Any] = {}
 

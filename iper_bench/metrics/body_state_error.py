@@ -14,24 +14,39 @@ SHAPE_START = 75  # camera 3 + pose 72
 
 
 def sspe(prediction: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]) -> float:
-    """The evaluator's score of (N, 85) vectors: mean |scale| + mean sum |shape| + mean sum |camera, pose|."""
+    """The evaluator's score of (N, 85) vectors: the mean of :func:`sspe_per_frame`."""
+    return float(sspe_per_frame(prediction, reference).mean())
+
+
+def sspe_per_frame(
+    prediction: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    """Per row of (N, 85) vectors, float64 (N,): |scale| + sum |shape| + sum |camera, pose| of differences."""
     difference = np.abs(prediction.astype(np.float64) - reference)
-    scale = difference[:, 0].mean()
-    shape = difference[:, SHAPE_START:].sum(axis=1).mean()
-    return float(scale + shape + difference[:, :SHAPE_START].sum(axis=1).mean())
+    shape, others = difference[:, SHAPE_START:].sum(axis=1), difference[:, :SHAPE_START].sum(axis=1)
+    return np.asarray(difference[:, 0] + shape + others)
 
 
 def components(prediction: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]) -> dict[str, float]:
-    """Means over (N, 85) vectors: scale, translation (L2), pose (radians per joint), shape (L2)."""
+    """Means of :func:`components_per_frame`."""
+    return {name: float(each.mean()) for name, each in components_per_frame(prediction, reference).items()}
+
+
+def components_per_frame(
+    prediction: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Per row of (N, 85) vectors, float64 (N,): scale, translation (L2), pose (mean angle per joint in
+    radians), shape (L2).
+    """
     ours, theirs = prediction.astype(np.float64), reference.astype(np.float64)
     angles = _geodesic(
         ours[:, 3:SHAPE_START].reshape(len(ours), -1, 3), theirs[:, 3:SHAPE_START].reshape(len(theirs), -1, 3)
     )
     return {
-        "scale": float(np.abs(ours[:, 0] - theirs[:, 0]).mean()),
-        "translation": float(np.linalg.norm(ours[:, 1:3] - theirs[:, 1:3], axis=1).mean()),
-        "pose": float(angles.mean()),
-        "shape": float(np.linalg.norm(ours[:, SHAPE_START:] - theirs[:, SHAPE_START:], axis=1).mean()),
+        "scale": np.abs(ours[:, 0] - theirs[:, 0]),
+        "translation": np.linalg.norm(ours[:, 1:3] - theirs[:, 1:3], axis=1),
+        "pose": np.asarray(angles.mean(axis=1)),
+        "shape": np.linalg.norm(ours[:, SHAPE_START:] - theirs[:, SHAPE_START:], axis=1),
     }
 
 

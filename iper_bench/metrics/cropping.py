@@ -66,8 +66,12 @@ def face_crop(image: Frame, box: npt.NDArray[np.floating], side: int = FACE_SIDE
     """
     x0, y0 = int(max(box[0], 0)), int(max(box[1], 0))
     x1, y1 = int(min(box[2], image.shape[1])), int(min(box[3], image.shape[0]))
-    face = cv2.resize(image[y0:y1, x0:x1], (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(face, dtype=np.uint8)
+    return area_face(image[y0:y1, x0:x1], side)
+
+
+def area_face(part: Frame, side: int) -> Frame:
+    """uint8 (h, w, 3) to (side, side, 3) by OpenCV's area interpolation."""
+    return np.asarray(cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def area_resized(frame: Frame, side: int = FACE_SIDE) -> torch.Tensor:

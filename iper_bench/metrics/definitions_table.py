@@ -8,42 +8,24 @@ a test keeps the file in step with the profiles.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from iper_bench.atomic import write_text
 from iper_bench.errors import UserError
-from iper_bench.metrics.backbones import (
-    efficientnet_lite0,
-    facenet,
-    inception,
-    lpips_trunks,
-    osnet,
-    person_detector,
-    yolov3_spp,
-)
+from iper_bench.metrics.backbones.identities import IDENTITIES
+from iper_bench.metrics.definition import Kind
+from iper_bench.metrics.kinds import KINDS
 from iper_bench.metrics.metric import METRICS, SETTINGS, Metric
 from iper_bench.metrics.profiles import PROFILES
-from iper_bench.metrics.weights import Identity
+from iper_bench.metrics.profiles.profile import Profile
 
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 
-IDENTITIES: tuple[Identity, ...] = (
-    efficientnet_lite0.IDENTITY,
-    lpips_trunks.TRUNKS["alex"].identity,
-    inception.STANDARD_IDENTITY,
-    inception.PAPER_IDENTITY,
-    osnet.STANDARD_IDENTITY,
-    osnet.PAPER_IDENTITY,
-    facenet.IDENTITY,
-    person_detector.IDENTITY,
-    yolov3_spp.IDENTITY,
-)
-
 
 def markdown() -> str:
-    """Tables of metrics, of their definitions per profile, and of the networks."""
-    return "\n".join([*_metrics(), *_profiles(), *_networks()])
+    """Tables of metrics, of their definitions per profile, of what the choices mean, and of the networks."""
+    return "\n".join([*_metrics(), *_profiles(), *_choices(), *_networks()])
 
 
 def inserted(document: str) -> str:
@@ -80,26 +62,54 @@ def _profiles() -> Iterator[str]:
         profile = PROFILES.get(name)
         yield f"### Profile `{name}`\n"
         yield f"{profile.summary[0].upper()}{profile.summary[1:]}.\n"
-        yield f"Its columns may {'' if profile.comparable else 'not '}stand beside the paper's.\n"
-        yield f"Frame: {profile.frame_text}.\n"
-        yield "| part | definition |"
-        yield "| --- | --- |"
-        for metric, (_, text) in profile.pixel.items():
-            yield f"| {metric} | {_words(text)} |"
-        yield f"| LPIPS | {_words(profile.perceptual_text)} |"
-        for source, text in profile.source_texts.items():
-            yield f"| {source} features | {_words(text)} |"
-        for rule, words in profile.similarity_text.items():
-            yield f"| Body-{rule}, Face-{rule} | {words} |"
-        for metric, (source, _, text) in profile.sets.items():
-            yield f"| {metric} | {source} features; {_words(text)} |"
-        yield ""
-        for setting in SETTINGS:
-            yield f"Measured in setting {setting}: {', '.join(profile.metrics[setting])}.\n"
+        beside = "may stand" if profile.comparable else "may not stand"
+        reason = f": {profile.why_not}" if profile.why_not else ""
+        yield f"Its columns {beside} beside the paper's{reason}. An asterisk: measured on request only.\n"
+        for kind in KINDS.values():
+            rows = list(_rows(profile, kind))
+            if rows:
+                yield from _table(
+                    f"{kind.name} {kind.version}", ("metric", "setting", *kind.fields, "source"), rows
+                )
 
 
-def _words(text: Mapping[str, object]) -> str:
-    return "; ".join(f"{key}: {value}" for key, value in text.items())
+def _rows(profile: Profile, kind: Kind) -> Iterator[tuple[str, ...]]:
+    """One row per metric; one per setting where the definitions of a metric differ."""
+    held: dict[tuple[str, ...], list[str]] = {}
+    for setting in SETTINGS:
+        for one in profile.every(setting):
+            if one.kind is not kind:
+                continue
+            choices = tuple(f"`{choice}`" for choice in one.choices.values())
+            asked = "" if one in profile.metrics[setting] else "*"
+            held.setdefault((one.metric, *choices, one.source), []).append(f"{setting}{asked}")
+    for (metric, *rest), settings in held.items():
+        yield metric, ", ".join(settings), *rest
+
+
+def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"**{title}**\n"
+    yield f"| {' | '.join(headings)} |"
+    yield f"|{' --- |' * len(headings)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+    yield ""
+
+
+def _choices() -> Iterator[str]:
+    """Every field with its choices, once for all kinds that share it."""
+    yield "### Choices\n"
+    yield "What every choice in the tables above means.\n"
+    shared: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
+    for kind in KINDS.values():
+        for name, words in kind.fields.items():
+            shared.setdefault((name, tuple(words.items())), []).append(kind.name)
+    rows = [
+        (name if place == 0 else "", ", ".join(kinds) if place == 0 else "", f"`{choice}`", meaning)
+        for (name, choices), kinds in shared.items()
+        for place, (choice, meaning) in enumerate(choices)
+    ]
+    yield from _table("Fields", ("field", "of", "choice", "meaning"), rows)
 
 
 def _networks() -> Iterator[str]:

@@ -20,7 +20,6 @@ import torch
 from iper_bench.hashing import file_sha256
 
 MINIMUM_FACE = 20  # pixels
-SMALLEST_INPUT = 12  # the P-net's receptive field
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,9 @@ class FaceDetector:
         import facenet_pytorch
 
         self._net: Any = facenet_pytorch.MTCNN(min_face_size=minimum_face, device=device)
+        for part in (self._net.rnet, self._net.onet):
+            # torch's max pools take half of MTCNN's time otherwise; boxes move by 1e-5 px
+            part.to(memory_format=torch.channels_last)
         self._minimum_face = minimum_face
         data = Path(facenet_pytorch.__file__).parent / "data"
         hashes = "".join(file_sha256(data / f"{net}.pt") for net in ("pnet", "rnet", "onet"))
@@ -48,9 +50,12 @@ class FaceDetector:
 
     def detect(self, image: npt.NDArray[np.uint8]) -> Faces | None:
         """All faces of a uint8 (H, W, 3) image, largest box first, or ``None``."""
-        if min(image.shape[:2]) * SMALLEST_INPUT < SMALLEST_INPUT * self._minimum_face:
+        if min(image.shape[:2]) < self._minimum_face:
             return None  # smaller than the smallest face: the pyramid would be empty
-        boxes, probabilities, points = self._net.detect(image, landmarks=True)
+        # planes that lie one after the other shrink almost twice as fast as interleaved channels
+        planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+        with torch.inference_mode():
+            boxes, probabilities, points = self._net.detect(planes.permute(1, 2, 0), landmarks=True)
         if boxes is None:
             return None
         return Faces(
@@ -58,3 +63,8 @@ class FaceDetector:
             np.asarray(probabilities, dtype=np.float32),
             np.asarray(points, dtype=np.float32),
         )
+
+    def largest(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32] | None:
+        """The box (4,) of the largest face of a uint8 (H, W, 3) image, pixels, or ``None``."""
+        faces = self.detect(image)
+        return None if faces is None else faces.boxes[0]

@@ -17,10 +17,20 @@ import numpy.typing as npt
 MEMORY_BOUND = 512 * 1024**2  # bytes; about 800 frames of 128 px with their perceptual features
 
 
-def content_key(source: str, frame: npt.NDArray[np.uint8], box: npt.NDArray[np.floating] | None) -> str:
-    """Key of one feature: ``source`` names the definition, the rest is the content."""
-    digest = hashlib.sha256(f"{source}|{frame.shape}|".encode())
+def frame_digest(frame: npt.NDArray[np.uint8]) -> str:
+    """Hash of the pixels and shape of a uint8 frame."""
+    digest = hashlib.sha256(f"{frame.shape}|".encode())
     digest.update(np.ascontiguousarray(frame).data)
+    return digest.hexdigest()
+
+
+def content_key(source: str, frame: npt.NDArray[np.uint8] | str, box: npt.NDArray[np.floating] | None) -> str:
+    """Key of one feature: ``source`` names the definition, the rest is the content.
+
+    ``frame``: the frame or its :func:`frame_digest`.
+    """
+    content = frame if isinstance(frame, str) else frame_digest(frame)
+    digest = hashlib.sha256(f"{source}|{content}|".encode())
     digest.update(b"-" if box is None else np.asarray(box, dtype=np.float64).tobytes())
     return digest.hexdigest()
 
@@ -40,7 +50,7 @@ class FeatureCache:
             self._entries.move_to_end(key)
         return entry
 
-    def put(self, key: str, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
+    def put(self, key: str, arrays: Sequence[npt.NDArray[np.float32]], keep: bool = False) -> None:
         """Keep ``arrays``, dropping the oldest entries beyond the bound."""
         if key in self._entries:
             return

@@ -3,7 +3,7 @@ error.
 
 From: ``his_evaluators/metrics/yolo`` (objectness 0.8, merging NMS at IoU 0.4, largest person, enlargement
 1.05). The evaluator rescales every box by (image side) / 416 although the network already answers in pixels
-of its input; `PAPER_SIDE` keeps that, ``None`` turns it off.
+of its input; ``person_box`` keeps that with `PAPER_SIDE`, and ``None`` turns it off.
 Must agree with: ``person_boxes.npz``, boxes exactly.
 """
 
@@ -77,17 +77,33 @@ def unpadded_boxes(boxes: Rows, network_side: int, height: int, width: int) -> R
     return result
 
 
-def largest_person(
-    raw: Rows, side: int, *, network_side: int | None = PAPER_SIDE, factor: float = BODY_ENLARGEMENT
-) -> Box | None:
-    """The enlarged, clipped and truncated box of the largest person in a side x side image, or ``None``.
-
-    ``network_side`` 416 is the evaluator's error; ``None`` takes boxes as they are.
-    """
-    rows = merged_detections(raw)
-    people = rows[rows[:, 6] == PERSON][:, :4]
-    if len(people) == 0:
+def largest_box(boxes: Rows) -> Rows | None:
+    """The box (4,) of largest area of (n, 4); ties: the first; ``None`` of none."""
+    if len(boxes) == 0:
         return None
-    scaled = unpadded_boxes(people, side if network_side is None else network_side, side, side)
-    areas = (scaled[:, 2] - scaled[:, 0]) * (scaled[:, 3] - scaled[:, 1])
-    return enlarged_box(scaled[int(areas.argmax())], side, side, factor)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return np.asarray(boxes[int(areas.argmax())], dtype=np.float32)
+
+
+def largest_person(raw: Rows) -> Rows | None:
+    """The largest person (4,) among the rows of one image, in pixels of the network's input, or ``None``."""
+    rows = merged_detections(raw)
+    return largest_box(rows[rows[:, 6] == PERSON][:, :4])
+
+
+def person_box(
+    box: npt.NDArray[np.floating],
+    height: int,
+    width: int,
+    *,
+    network_side: int | None = PAPER_SIDE,
+    factor: float = BODY_ENLARGEMENT,
+) -> Box:
+    """A detector's box (4,) in a height x width image enlarged, clipped and truncated.
+
+    ``network_side`` 416 first takes it for a box of a padded 416x416 input and scales it to the image, the
+    evaluator's error; ``None`` takes it as it is.
+    """
+    if network_side is not None:
+        box = unpadded_boxes(np.asarray(box, dtype=np.float32)[None], network_side, height, width)[0]
+    return enlarged_box(box, height, width, factor)

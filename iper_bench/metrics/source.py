@@ -1,87 +1,140 @@
-"""``Source``: one kind of feature of one profile (whole frame, body, face), from frames to feature vectors.
-
-Detection, cropping, embedding and caching are written here once; profiles only say which crop and which
-network.
-"""
+"""``Source``: one kind of feature (whole frame, body, face) of one definition, from frames to vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from iper_bench.hashing import content_hash
-from iper_bench.metrics.backbones.network import Network
-from iper_bench.metrics.feature_cache import FeatureCache, content_key
+from iper_bench.metrics.bench import Bench
+from iper_bench.metrics.cropping import Box, Frame
+from iper_bench.metrics.crops import BOXES, CROPS
+from iper_bench.metrics.definition import Definition
+from iper_bench.metrics.detectors import Floats, Spot, detector
+from iper_bench.metrics.networks import feature_network
+from iper_bench.metrics.part_features import flat_parts
+from iper_bench.metrics.reading import Reading
 
-Frame = npt.NDArray[np.uint8]
-Box = npt.NDArray[np.floating]
-# one frame and its projected body box to a network input (None = nothing to embed) and whether it was a
-# detection
-Select = Callable[[Frame, Box | None], tuple[torch.Tensor | None, bool]]
+Features = npt.NDArray[np.float32]
+
+WHOLE_FRAME = "whole frame"
+PARTS = 6  # of PCB's features, the fastest axis of its flat output
+
+
+def _unit_parts(output: Features) -> Features:
+    return flat_parts(output.reshape(1, -1, PARTS))[0]
+
+
+#: from a network's output to the feature, where the definition asks for more than the output
+_FINISHES: Mapping[str, Callable[[Features], Features]] = {"pcb_market1501": _unit_parts}
+
+
+@dataclass(frozen=True)
+class FeatureRule:
+    """The choices of a definition that decide about its features (``kinds.FEATURES``)."""
+
+    frame: str
+    detector: str
+    box: str
+    missing: str
+    crop: str
+    network: str
+
+    @staticmethod
+    def of(definition: Definition) -> FeatureRule:
+        """The rule of a definition of features. Raises KeyError for a kind without features."""
+        return FeatureRule(
+            *(definition[name] for name in ("frame", "detector", "box", "missing", "crop", "network"))
+        )
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What one frame gave: a float32 (d,) feature, or ``None``; and whether the detector found something.
+    """What one frame gave.
 
-    The paper's evaluator embeds the whole frame when nothing is found: then there is a feature without a
-    detection.
+    Attributes
+    ----------
+    feature: float32 (d,), or ``None``.
+    detected: whether the detector found something. The paper's evaluator embeds the whole frame when nothing
+        is found: then there is a feature without a detection.
+    spot: where it was found.
     """
 
-    feature: npt.NDArray[np.float32] | None
+    feature: Features | None
     detected: bool
+    spot: Spot | None = None
 
 
 class Source:
-    """A crop rule and a network under one name.
+    """A detector, a crop and a network under one rule. Raises MissingWeightsError without their weights."""
 
-    Parameters
-    ----------
-    name: ``whole``, ``body`` or ``face``.
-    network: the feature network; its first output is the feature.
-    select: from a frame and its body box to the network's input.
-    definition: complete text of the rule, without the network.
-    """
+    def __init__(self, rule: FeatureRule, bench: Bench) -> None:
+        self.rule = rule
+        self._network = feature_network(rule.network, bench)
+        self._detector = detector(rule.detector, bench)
+        self.label = self._network.label
+        self.project = self._network.project
+        found = None if self._detector is None else self._detector.label
+        self.weights = {"network": self.label, **({} if found is None else {"detector": found})}
+        self.key = "|".join((*astuple(rule), *self.weights.values()))
 
-    def __init__(self, name: str, network: Network, select: Select, definition: Mapping[str, object]) -> None:
-        self.name = name
-        self.label = network.label
-        self.definition = {
-            **definition,
-            "network": network.label,
-            "architecture": network.identity.architecture,
-        }
-        self._network = network
-        self._select = select
-        self._key = content_hash(self.definition)
+    def observe(self, reading: Reading) -> list[Observation]:
+        """One observation per frame."""
+        return reading.once(("observe", self.rule), lambda: self._observe(reading))
 
-    def observe(
-        self, frames: Sequence[Frame], boxes: Sequence[Box | None], cache: FeatureCache
-    ) -> list[Observation]:
-        """One observation per frame, from the cache where the same pixels and box were seen before."""
-        keys = [content_key(self._key, frame, box) for frame, box in zip(frames, boxes, strict=True)]
-        found = {key: _read(entry) for key in keys if (entry := cache.get(key)) is not None}
-        missing: dict[str, tuple[torch.Tensor | None, bool]] = {}
-        for key, frame, box in zip(keys, frames, boxes, strict=True):
-            if key not in found and key not in missing:
-                missing[key] = self._select(frame, box)
-        embeddable = {key: chosen for key, (chosen, _) in missing.items() if chosen is not None}
-        outputs = self._network.features_of_inputs(list(embeddable.values()))
-        features = {key: output[0].ravel() for key, output in zip(embeddable, outputs, strict=True)}
-        for key, (_, detected) in missing.items():
-            found[key] = Observation(features.get(key), detected)
-            cache.put(key, _write(found[key]))
-        return [found[key] for key in keys]
+    def _observe(self, reading: Reading) -> list[Observation]:
+        if self._detector is None:
+            return [Observation(feature, True) for feature in self._embed(reading, [None] * len(reading))]
+        spots = reading.spots(self.rule.detector, self._detector, self.rule.frame)
+        features = self._embed(reading, spots, whole=self.rule.missing == WHOLE_FRAME)
+        return [
+            Observation(feature, spot is not None and (feature is not None), spot)
+            for feature, spot in zip(features, spots, strict=True)
+        ]
 
+    def observe_at(self, reading: Reading, references: Sequence[Observation]) -> list[Observation]:
+        """Each frame cropped where ``references`` were found, whatever it shows there."""
+        spots = [one.spot for one in references]
+        features = self._embed(reading, spots)
+        return [Observation(feature, feature is not None) for feature in features]
 
-def _write(observation: Observation) -> tuple[npt.NDArray[np.float32], ...]:
-    flag = np.array([observation.detected], dtype=np.float32)
-    return (flag,) if observation.feature is None else (flag, observation.feature)
+    def _embed(
+        self, reading: Reading, spots: Sequence[Spot | None], *, whole: bool = False
+    ) -> list[Features | None]:
+        """Features at the spots; ``whole`` embeds the whole frame where there is none."""
+        whole = whole or self._detector is None
+        rule = reading.rule(self.rule.frame)
+        frames = reading.frames(rule)
+        height, width = frames[0].shape[:2] if frames else (0, 0)
+        regions: list[Floats | None] = []
+        for spot in spots:
+            parts = [] if spot is None else [spot.box, *([] if spot.given is None else [spot.given])]
+            regions.append(np.concatenate(parts).astype(np.float64) if parts else None)
 
+        def work(positions: list[int]) -> list[tuple[Features, ...]]:
+            inputs = [self._input(frames[p], spots[p], (height, width), whole=whole) for p in positions]
+            present = [self._network.normalise(one) for one in inputs if one is not None]
+            outputs = iter(self._network.features_of_inputs(present))
+            return [() if one is None else (self._finished(next(outputs)[0]),) for one in inputs]
 
-def _read(entry: tuple[npt.NDArray[np.float32], ...]) -> Observation:
-    return Observation(entry[1] if len(entry) == 2 else None, bool(entry[0][0]))
+        source = f"embed|{rule}|{self.rule.detector}|{self.rule.box}|{whole}|{self.rule.crop}|{self.label}"
+        entries = reading.cached(source, regions, work)
+        return [entry[0] if entry else None for entry in entries]
+
+    def _input(
+        self, frame: Frame, spot: Spot | None, size: tuple[int, int], *, whole: bool
+    ) -> torch.Tensor | None:
+        if spot is None:
+            return CROPS[self.rule.crop](frame, None) if whole else None
+        # only a detector makes a spot
+        picture = frame if self._detector is None else self._detector.picture(frame, spot.given)
+        box: Box = BOXES[self.rule.box](spot.box, *picture.shape[:2])
+        return CROPS[self.rule.crop](picture, box)
+
+    def _finished(self, output: Features) -> Features:
+        finish = _FINISHES.get(self.rule.network)
+        flat = output.ravel()
+        return flat if finish is None else finish(flat)

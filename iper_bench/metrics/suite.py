@@ -8,7 +8,7 @@ batch size.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -16,10 +16,16 @@ import numpy as np
 
 from iper_bench.errors import UserError, unknown_name
 from iper_bench.metrics.bench import Bench
+from iper_bench.metrics.definition import Definition, Passport
+from iper_bench.metrics.feature_cache import FeatureCache
 from iper_bench.metrics.frames import Frames, FrameSet, boxes_of, regroup
 from iper_bench.metrics.metric import SETTINGS, Setting
+from iper_bench.metrics.pair_meters import Side
+from iper_bench.metrics.prefetch import prefetched
 from iper_bench.metrics.profiles import PROFILES
-from iper_bench.metrics.scorer import ProfileScorer, Side, pooled_values
+from iper_bench.metrics.profiles.profile import Profile, chosen
+from iper_bench.metrics.reading import Reading
+from iper_bench.metrics.scorer import ProfileScorer, pooled_values
 from iper_bench.metrics.scores import MetricValue, SetFeatures, UnitScores
 
 __all__ = ["FrameSet", "MetricSuite", "MetricValue", "SetFeatures", "UnitScores"]
@@ -32,22 +38,30 @@ class MetricSuite:
 
     Parameters
     ----------
-    profiles: names among ``offline``, ``standard``, ``paper``.
+    profiles: names among ``offline``, ``standard``, ``paper``, ``legacy``.
+    metrics: names to measure; by default those that each profile measures by default. A metric must be in one
+        of the profiles.
+    person_detector: takes the place of the person detector of every profile but `paper`.
     weights_dir: folder of weights that pip does not bring; default IPER_BENCH_WEIGHTS or the cache folder.
     device: torch device of the networks.
     batch_size: frames read at a time; changes memory, never values.
 
-    Raises UserError for an unknown or repeated profile or a folder that is not there. Networks load on first
-    use.
+    cache: of features by content; by default one in memory.
+
+    Raises UserError for an unknown or repeated profile, an unknown metric or detector, or a folder that is
+    not there. Networks load on first use.
     """
 
     def __init__(
         self,
         profiles: Sequence[str],
         *,
+        metrics: Sequence[str] | None = None,
+        person_detector: str | None = None,
         weights_dir: Path | None = None,
         device: str = "cpu",
         batch_size: int = BATCH_SIZE,
+        cache: FeatureCache | None = None,
     ) -> None:
         if not profiles or len(set(profiles)) != len(profiles):
             raise UserError(
@@ -57,9 +71,10 @@ class MetricSuite:
         if batch_size < 1:
             raise UserError(f"batch size {batch_size}", expected="1 or more")
         self._profiles = [PROFILES.get(name) for name in profiles]
-        self._bench = Bench(weights_dir=weights_dir, device=device)
+        self._chosen = chosen(self._profiles, metrics, person_detector)
+        self._bench = Bench(weights_dir=weights_dir, device=device, cache=cache)
         self._batch_size = batch_size
-        self._definitions: dict[str, dict[str, object]] = {}
+        self._passports: dict[str, Passport] = {}
 
     def measure(self, frames: FrameSet, setting: Setting) -> UnitScores:
         """All values of one unit.
@@ -70,7 +85,10 @@ class MetricSuite:
         missing with a reason.
         """
         reference, boxes, side = _reference(frames, setting)
-        scorers = [ProfileScorer(profile, self._bench, setting) for profile in self._profiles]
+        scorers = [
+            ProfileScorer(profile, self._of(profile, setting), self._bench, setting)
+            for profile in self._profiles
+        ]
         if setting == "self":
             self._read_pairs(frames, reference, scorers)
         else:
@@ -81,8 +99,16 @@ class MetricSuite:
         for scorer in scorers:
             values.extend(scorer.values())
             features.update(scorer.features())
-            self._definitions.update(scorer.definitions)
+            self._passports.update(scorer.passports)
         return UnitScores(values, features)
+
+    def _batches(self, stream: Iterable[Frames], side: str) -> Iterator[Frames]:
+        """Batches of the suite's size; beside a GPU they are decoded while it works."""
+        batches = regroup(stream, self._batch_size, side=side)
+        return batches if self._bench.device.type == "cpu" else prefetched(batches)
+
+    def _of(self, profile: Profile, setting: Setting) -> Sequence[Definition]:
+        return self._chosen[profile.name][setting]
 
     def pool(
         self, features: Iterable[Mapping[str, SetFeatures]], setting: Setting = "cross"
@@ -95,20 +121,21 @@ class MetricSuite:
         units = list(features)
         values: list[MetricValue] = []
         for profile in self._profiles:
-            found, definitions = pooled_values(profile, self._bench, units, setting)
+            definitions = self._of(profile, setting)
+            found, passports = pooled_values(profile, definitions, self._bench, units, setting)
             values.extend(found)
-            self._definitions.update(definitions)
+            self._passports.update(passports)
         return values
 
     def definitions(self) -> dict[str, dict[str, object]]:
-        """Complete definitions by their hash, of everything measured so far."""
-        return dict(sorted(self._definitions.items()))
+        """Complete definitions by their passport, of everything measured so far."""
+        return {name: self._passports[name].to_json() for name in sorted(self._passports)}
 
     def _read_pairs(
         self, frames: FrameSet, reference: Iterable[Frames], scorers: list[ProfileScorer]
     ) -> None:
-        predictions = regroup(frames.predictions, self._batch_size, side="prediction")
-        truths = regroup(reference, self._batch_size, side="truth")
+        predictions = self._batches(frames.predictions, "prediction")
+        truths = self._batches(reference, "truth")
         start = 0
         for ours, theirs in zip_longest(predictions, truths):
             if ours is None or theirs is None or len(ours) != len(theirs):
@@ -126,10 +153,12 @@ class MetricSuite:
                 )
             our_boxes = boxes_of(frames.prediction_boxes, start, len(ours), side="prediction")
             their_boxes = boxes_of(frames.truth_boxes, start, len(ours), side="truth")
+            mine = Reading(ours, our_boxes, self._bench.cache, keep=False)
+            its = Reading(theirs, their_boxes, self._bench.cache, keep=True)
             for scorer in scorers:
-                scorer.add_pairs(ours, theirs)
-                scorer.add("prediction", ours, our_boxes)
-                scorer.add("reference", theirs, their_boxes)
+                scorer.pairs(mine, its)
+                scorer.side("prediction", mine)
+                scorer.side("reference", its)
             start += len(ours)
 
     def _read_side(
@@ -140,10 +169,12 @@ class MetricSuite:
         side: str,
     ) -> None:
         start = 0
-        for batch in regroup(stream, self._batch_size, side=side):
+        for batch in self._batches(stream, side):
             target: Side = "prediction" if side == "prediction" else "reference"
+            given = boxes_of(boxes, start, len(batch), side=side)
+            reading = Reading(batch, given, self._bench.cache, keep=target == "reference")
             for scorer in scorers:
-                scorer.add(target, batch, boxes_of(boxes, start, len(batch), side=side))
+                scorer.side(target, reading)
             start += len(batch)
 
 

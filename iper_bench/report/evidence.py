@@ -6,15 +6,20 @@ Plain values, no files: ``reading.py`` fills them from run folders, tests fill t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from iper_bench.errors import UserError
+from iper_bench.report.passport_difference import differences, weights_alone
 
 WHOLE_SET = "*"  # Row.clip of a value over the whole set (FID, Body-FD, Face-FD)
-OFFLINE = "offline"  # the profile whose backbones the paper did not use
 NOT_THE_PAPERS = "not comparable with the paper"
+#: plans of before did not state which profiles are comparable with the paper: these were not, and why
+NOT_STATED: Mapping[str, str] = {
+    "offline": "other networks than the paper's, with weights that pip brings; LPIPS, CS, FD and FID share "
+    "theirs with the training loss of attlwb's packaged weights"
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -40,11 +45,17 @@ class Measurement:
     ----------
     method, dataset, protocol, setting, profile, metric, task: names.
     sn, steps, seed: number of sources, personalization steps T, seed.
-    value: mean over clips, or the value over the whole set; ``None`` when it could not be computed.
+    value: mean over clips, or by a rule of batches over all trials, or the value over the whole set; ``None``
+        when it could not be computed.
     low, high: 95 % interval over clips, ``None`` for values over the whole set and for a single clip.
+    actors: number of actors behind the value, ``None`` when not recorded. actor_low, actor_high: 95 %
+        interval over actors with all their clips.
+    average: rule of ``averages.py`` behind ``value``.
+    detections: frames with a face or body in ``reference``, ``prediction`` and ``both``, of ``frames``;
+        ``None`` for metrics that look for nothing.
     clips: clips that entered. count, total: frames that entered and that could have.
     backbone: name and sha256 of the feature network, ``None`` for pixel metrics.
-    definition: content hash of the metric's definition in the profile.
+    definition: id of the metric's passport: definition, setting and weights.
     reason: why the value, or a part of it, is missing.
     clip_values: clip -> value; empty for values over the whole set.
     """
@@ -69,6 +80,11 @@ class Measurement:
     clip_values: Mapping[str, float] = field(default_factory=dict)
     task: str = "motion_imitation"
     seed: int = 0
+    average: str = "frames"
+    actors: int | None = None
+    actor_low: float | None = None
+    actor_high: float | None = None
+    detections: Mapping[str, int] | None = None
 
     @property
     def bench(self) -> Bench:
@@ -108,6 +124,7 @@ class RunFacts:
     provenance: facts equal for all rows (versions, device, dtype ...); where rows differ, all values
         joined by '; '.
     fingerprints: dataset -> fingerprint. protocols: protocol -> hash.
+    profiles: profile -> ``comparable`` with the paper and ``why_not``, as far as the plan states them.
     metrics: (profile, metric) -> what the plan tells of it. definitions: hash -> complete definition.
     methods: method -> content hash of what changes its output.
     failures: name and reason of the units that failed. ended: whether every unit was tried and aggregated.
@@ -119,6 +136,7 @@ class RunFacts:
     provenance: Mapping[str, str] = field(default_factory=dict)
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     protocols: Mapping[str, str] = field(default_factory=dict)
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     metrics: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     definitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
@@ -142,6 +160,19 @@ class Evidence:
         """All conditions, sorted."""
         return sorted({m.bench for m in self.measurements})
 
+    def why_not(self, profile: str) -> str | None:
+        """Why columns of a profile are not comparable with the paper's; ``None`` when they are."""
+        stated = [facts.profiles[profile] for facts in self.runs if profile in facts.profiles]
+        if not stated:
+            return NOT_STATED.get(profile)
+        refused = [one for one in stated if not one["comparable"]]
+        return (str(refused[0].get("why_not") or "") or "other definitions") if refused else None
+
+    def definition(self, identity: str) -> Mapping[str, Any]:
+        """The complete definition of that id; empty when no plan holds it."""
+        held = (facts.definitions.get(identity) for facts in self.runs)
+        return next((one for one in held if one), {})
+
     def select(self, bench: Bench, **equal: object) -> list[Measurement]:
         """Measurements of ``bench`` whose attributes equal those given, in the order of keys."""
         return [
@@ -162,18 +193,19 @@ def combine(
     different definitions or backbones, or saw different frames or rules under one dataset or protocol name.
     """
     runs: list[RunFacts] = []
-    kept: dict[tuple[object, ...], tuple[Measurement, Path]] = {}
+    kept: dict[tuple[object, ...], tuple[Measurement, RunFacts]] = {}
     for facts, measurements in parts:
         for other in runs:
             _same("dataset", other.fingerprints, facts.fingerprints, other.folder, facts.folder)
             _same("protocol", other.protocols, facts.protocols, other.folder, facts.folder)
         runs.append(facts)
         for measurement in measurements:
-            held, folder = kept.setdefault(measurement.key, (measurement, facts.folder))
+            held, origin = kept.setdefault(measurement.key, (measurement, facts))
             if held != measurement:
+                _one_passport((held, origin), (measurement, facts))
                 raise UserError(
                     f"two different values for {measurement.title}: {held.value} and {measurement.value}",
-                    where=f"{folder} and {facts.folder}",
+                    where=f"{origin.folder} and {facts.folder}",
                     expected="each number once",
                     hint="report the two runs separately",
                 )
@@ -193,25 +225,36 @@ def _same(kind: str, ours: Mapping[str, str], theirs: Mapping[str, str], here: P
             )
 
 
-def _one_passport_a_column(held: Iterable[tuple[Measurement, Path]]) -> None:
-    seen: dict[tuple[object, ...], tuple[Measurement, Path]] = {}
-    for measurement, folder in held:
-        column = (measurement.bench, measurement.setting, measurement.metric)
-        first, origin = seen.setdefault(column, (measurement, folder))
-        if first.backbone is None:  # all its values are missing, so no network was used
-            seen[column] = (measurement, folder)
-        elif measurement.backbone is None:
-            measurement = replace(measurement, backbone=first.backbone)
-        if first.definition != measurement.definition or None is not first.backbone != measurement.backbone:
-            what = "definitions" if first.definition != measurement.definition else "backbones"
-            raise UserError(
-                f"two {what} of {measurement.metric} in profile '{measurement.profile}' "
-                f"({_text(first)} and {_text(measurement)})",
-                where=f"{origin} and {folder}",
-                expected="one definition and one backbone per column",
-                hint="report the two runs separately",
-            )
+Held = tuple[Measurement, RunFacts]
 
 
-def _text(measurement: Measurement) -> str:
-    return " / ".join(str(part) for part in measurement.passport if part)
+def _one_passport_a_column(held: Iterable[Held]) -> None:
+    seen: dict[tuple[object, ...], Held] = {}
+    for one in held:
+        column = (one[0].bench, one[0].setting, one[0].metric)
+        first = seen.setdefault(column, one)
+        _one_passport(first, one)
+        if first[0].value is None or first[0].backbone is None:  # what was measured decides for the column
+            seen[column] = one
+
+
+def _one_passport(first: Held, second: Held) -> None:
+    """Raise UserError when two measurements must not share a column."""
+    (ours, here), (theirs, there) = first, second
+    known = None not in (ours.backbone, theirs.backbone)
+    if ours.definition == theirs.definition and not (known and ours.backbone != theirs.backbone):
+        return
+    texts = here.definitions.get(ours.definition, {}), there.definitions.get(theirs.definition, {})
+    if None in (ours.value, theirs.value) and weights_alone(*texts):
+        return  # without weights nothing was measured
+    found = differences(*texts)
+    if not found and ours.backbone != theirs.backbone:
+        found = [f"feature network ({ours.backbone or 'none'} and {theirs.backbone or 'none'})"]
+    what = ", ".join(found) or "what differs is not on record"
+    raise UserError(
+        f"two definitions of {ours.metric} in profile '{ours.profile}', {ours.definition} and "
+        f"{theirs.definition}: {what}",
+        where=f"{here.folder} and {there.folder}",
+        expected="one definition and one feature network per column",
+        hint=f"iper-bench explain {here.folder} {there.folder}, or report the two runs separately",
+    )

@@ -17,7 +17,7 @@ from iper_bench import __version__
 from iper_bench.atomic import write_bytes, write_text
 from iper_bench.progress import track
 from iper_bench.report import passports, render
-from iper_bench.report.evidence import Bench, Evidence
+from iper_bench.report.evidence import NOT_THE_PAPERS, Bench, Evidence
 from iper_bench.report.exhibits import build_grid
 from iper_bench.report.paper import NOT_COMPARABLE, SOURCE
 from iper_bench.report.reading import read_evidence
@@ -145,7 +145,7 @@ def build_section(evidence: Evidence, bench: Bench, runs: Sequence[Path], number
             figures.append(_grid_figure(number, grid.image, grid.title))
             remarks += [f"In the grid, hatched: {reason}." for reason in grid.lacking]
     return Section(
-        title=str(bench),
+        title=str(bench) + ("" if evidence.why_not(bench.profile) is None else f" ({NOT_THE_PAPERS})"),
         anchor=f"bench-{number}",
         tables=tuple(tables),
         further=tuple(table for table in further if table is not None),
@@ -155,6 +155,8 @@ def build_section(evidence: Evidence, bench: Bench, runs: Sequence[Path], number
 
 
 def _sweeps(evidence: Evidence, bench: Bench, number: int) -> Iterable[Figure]:
+    comparable = evidence.why_not(bench.profile) is None
+    warning = "" if comparable else f" (profile {bench.profile}: {NOT_THE_PAPERS})"
     for method in sorted({m.method for m in evidence.select(bench, setting="self", metric=METRIC)}):
         lines = sweep_lines(evidence, bench, method)
         if not any(len(line.points) > 1 for line in lines) or not is_sweep(lines):
@@ -162,7 +164,8 @@ def _sweeps(evidence: Evidence, bench: Bench, number: int) -> Iterable[Figure]:
         picture = draw_run(evidence, bench, method)
         caption = (
             f"{METRIC} of {method} over personalization steps T, one line per number of sources, with 95 % "
-            f"intervals over clips; on the right the labels of Figure 14 of {SOURCE} ({NOT_COMPARABLE})."
+            f"intervals over clips{warning}; on the right the labels of Figure 14 of {SOURCE} "
+            f"({NOT_COMPARABLE})."
         )
         words = "; ".join(
             f"sn = {line.sn}: " + ", ".join(f"T = {p.steps} {p.value:.2f}" for p in line.points)
@@ -237,7 +240,8 @@ def _environment(*, escape: bool) -> Environment:
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
     environment.globals.update(
         heading=render.heading,
-        offline_note=render.offline_note,
+        comparison_note=render.comparison_note,
+        side_tables=render.side_tables,
         missing_values=render.missing_values,
         to_markdown=render.to_markdown,
     )

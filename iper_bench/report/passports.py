@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from iper_bench.averages import OVER_ALL_TRIALS, PAPER_BATCH
 from iper_bench.hashing import canonical_json
-from iper_bench.report.evidence import NOT_THE_PAPERS, OFFLINE, Evidence, Measurement
+from iper_bench.report.evidence import NOT_THE_PAPERS, Evidence, Measurement
+from iper_bench.report.numerals import percent
 from iper_bench.report.paper import SOURCE
 from iper_bench.report.source_views import odd_views
-from iper_bench.report.table import percent
 
 DIRECTION_WORDS = {True: "higher is better", False: "lower is better", None: "no direction"}
 #: facts every reader asks for first; the rest follows in the order of their names
@@ -21,15 +22,20 @@ FIRST_FACTS = ("iper-bench", "python", "torch", "numpy", "device", "gpu", "dtype
 
 @dataclass(frozen=True)
 class Passport:
-    """What one number is; ``text`` is the complete definition as the plan holds it."""
+    """What one number is.
+
+    ``lines``: label and text of everything that defines it, as the plan holds it: each field in words, the
+    weights, the source. ``comparable``: why it is not comparable with the paper, empty when it is.
+    """
 
     profile: str
     metric: str
+    setting: str
     direction: str
     definition: str
     backbone: str
     summary: str
-    text: str
+    lines: tuple[tuple[str, str], ...]
     comparable: str
 
 
@@ -61,6 +67,7 @@ def summary(evidence: Evidence) -> list[tuple[str, str]]:
         ("Methods", names("method")),
         ("Datasets", names("dataset")),
         ("Protocols", names("protocol")),
+        ("Profiles", ", ".join(_with_mark(evidence, name) for name in sorted({m.profile for m in listed}))),
         ("Sources (sn)", names("sn")),
         ("Personalization steps (T)", names("steps")),
         ("Clips", f"{len(clips)}, at most {frames} frames behind one number"),
@@ -87,13 +94,20 @@ def how_to_read(evidence: Evidence) -> list[str]:
         "Body-FD, Face-FD) have no clips and no interval.",
         "A value that could not be computed is shown as missing with its reason, never as zero.",
     ]
-    if any(m.profile == OFFLINE for m in evidence.measurements):
-        text.insert(
-            1,
-            f"Profile {OFFLINE}: feature networks whose weights come with the packages stand in for those of "
-            f"the paper. Its numbers are {NOT_THE_PAPERS}. The same network is the training loss of attlwb's "
-            "packaged weights: LPIPS, CS, FD and FID favour attlwb over methods that were not trained on it, "
-            "by how much was not measured.",
+    for profile in sorted({m.profile for m in evidence.measurements}, reverse=True):
+        why_not = evidence.why_not(profile)
+        if why_not is not None:
+            text.insert(1, f"Profile {profile}: {why_not}. Its numbers are {NOT_THE_PAPERS}.")
+    if any(m.average in OVER_ALL_TRIALS for m in evidence.measurements):
+        text.append(
+            "Columns averaged by batches follow the paper's evaluator: batches of "
+            f"{PAPER_BATCH} frames over all trials laid end to end, no mean over clips. aggregates.json "
+            "holds the means over clips and over frames beside."
+        )
+    if any(m.detections is not None for m in evidence.measurements):
+        text.append(
+            "A score of faces or bodies is read together with the table of detections below it: on how many "
+            "frames it stands, and how far it moves with what is done about the others."
         )
     fewest = min((m.clips for m in evidence.measurements if m.clip_values), default=None)
     if fewest is not None and fewest < 10:
@@ -104,32 +118,52 @@ def how_to_read(evidence: Evidence) -> list[str]:
     return text
 
 
+def _with_mark(evidence: Evidence, profile: str) -> str:
+    return profile if evidence.why_not(profile) is None else f"{profile} ({NOT_THE_PAPERS})"
+
+
 def passports(evidence: Evidence) -> list[Passport]:
     """One line per profile, metric and definition, sorted."""
-    found: dict[tuple[str, str, str], Measurement] = {}
+    found: dict[tuple[str, str, str], list[Measurement]] = {}
     for m in evidence.measurements:
-        held = found.get((m.profile, m.metric, m.definition))
-        if held is None or (held.backbone is None and m.backbone is not None):
-            found[m.profile, m.metric, m.definition] = m
+        found.setdefault((m.profile, m.metric, m.definition), []).append(m)
     described = {key: text for facts in evidence.runs for key, text in facts.metrics.items()}
-    defined = {key: text for facts in evidence.runs for key, text in facts.definitions.items()}
     return [
         Passport(
             profile=profile,
             metric=metric,
+            setting=" and ".join(sorted({m.setting for m in held}, reverse=True)),
             direction=DIRECTION_WORDS[evidence.higher_is_better.get(metric)],
-            definition=m.definition,
-            backbone=m.backbone or "none (pixels)",
+            definition=definition,
+            backbone=next((m.backbone for m in held if m.backbone), "none (pixels)"),
             summary=str(described.get((profile, metric), {}).get("summary", "")),
-            text=_describe(defined.get(m.definition, {})),
-            comparable=NOT_THE_PAPERS if profile == OFFLINE else "",
+            lines=describe(evidence.definition(definition)),
+            comparable=_not_comparable(evidence.why_not(profile)),
         )
-        for (profile, metric, _), m in sorted(found.items())
+        for (profile, metric, definition), held in sorted(found.items())
     ]
 
 
-def _describe(text: Mapping[str, Any]) -> str:
-    return "; ".join(f"{key}: {_plain(text[key])}" for key in sorted(text))
+def _not_comparable(why_not: str | None) -> str:
+    return "" if why_not is None else f"{NOT_THE_PAPERS}: {why_not}"
+
+
+def describe(definition: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Label and text of each part of a definition: fields in words, weights, source; of a definition without
+    words (an older plan) its entries as they are.
+    """
+    words, choices = _mapping(definition.get("words")), _mapping(definition.get("choices"))
+    if not words:
+        return tuple((key, _plain(definition[key])) for key in sorted(definition))
+    lines = [("kind", f"{definition.get('kind', '')} {definition.get('version', '')}".strip())]
+    lines += [(field, str(words.get(field, choice))) for field, choice in choices.items()]
+    lines += [(f"weights of {part}", str(name)) for part, name in _mapping(definition.get("weights")).items()]
+    source = str(definition.get("source") or "")
+    return (*lines, ("source", source)) if source else tuple(lines)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _plain(value: Any) -> str:

@@ -22,6 +22,24 @@ def metrics(plan: Plan) -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
+def profiles(plan: Plan) -> dict[str, dict[str, Any]]:
+    """``plan["profiles"][profile]``: ``comparable`` and ``why_not``, of the profiles that state them."""
+    return {
+        str(profile): {"comparable": described["comparable"], "why_not": str(described.get("why_not", ""))}
+        for profile, described in sorted(_mapping(plan.get("profiles")).items())
+        if isinstance(_mapping(described).get("comparable"), bool)
+    }
+
+
+def trial_counts(plan: Plan) -> dict[str, int]:
+    """Setting -> number of trials that were planned."""
+    found: dict[str, int] = {}
+    for trial in _mapping(plan.get("trials")).values():
+        setting = str(_mapping(trial).get("setting", ""))
+        found[setting] = found.get(setting, 0) + 1
+    return found
+
+
 def definitions(plan: Plan) -> dict[str, dict[str, Any]]:
     """``plan["profiles"][profile]["definitions"]``: definition hash -> the complete definition."""
     return {

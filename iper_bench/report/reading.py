@@ -13,6 +13,7 @@ from typing import Any
 from iper_bench.errors import UserError
 from iper_bench.report import paper, plan_reading
 from iper_bench.report.evidence import WHOLE_SET, Evidence, Measurement, RunFacts, combine
+from iper_bench.report.passport_difference import differences
 from iper_bench.store.aggregate import KEY_FIELDS, aggregate, clip_means
 from iper_bench.store.plan_file import plan_hash
 from iper_bench.store.row import Row
@@ -75,51 +76,62 @@ def read_run(path: Path) -> tuple[RunFacts, list[Measurement], dict[str, str]]:
         provenance=_provenance(rows, folder.environment()),
         fingerprints=_identity(rows, "dataset", FINGERPRINT),
         protocols=_identity(rows, "protocol", PROTOCOL),
+        profiles=plan_reading.profiles(plan),
         metrics=plan_reading.metrics(plan),
         definitions=plan_reading.definitions(plan),
         methods=plan_reading.method_identities(plan),
         ended=(path / "aggregates.json").exists(),
         failures=tuple((failure.name, failure.reason) for failure in failures),
     )
-    return facts, measurements_of(rows), plan_reading.directions(plan)
+    _one_definition_a_number(rows, facts)
+    measured = measurements_of(rows, plan_reading.trial_counts(plan))
+    return facts, measured, plan_reading.directions(plan)
 
 
-def measurements_of(rows: Sequence[Row]) -> list[Measurement]:
-    """Measurements with their clip values, sorted as the store sorts them."""
+def _one_definition_a_number(rows: Iterable[Row], facts: RunFacts) -> None:
+    held: dict[tuple[Any, ...], str] = {}
+    for row in rows:
+        first = held.setdefault(_key(row), row.definition)
+        if first != row.definition:
+            texts = [facts.definitions.get(one, {}) for one in (first, row.definition)]
+            what = ", ".join(differences(*texts)) or "what differs is not on record"
+            raise UserError(
+                f"two definitions of {row.metric} in profile '{row.profile}', {first} and {row.definition}: "
+                f"{what}",
+                where=str(facts.folder),
+                expected="one definition of a metric in a run",
+                hint=f"iper-bench score {facts.folder}",
+            )
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in KEY_FIELDS)
+
+
+def measurements_of(rows: Sequence[Row], trials: Mapping[str, int] | None = None) -> list[Measurement]:
+    """Measurements with their clip values, sorted as the store sorts them.
+
+    ``trials``: setting -> number of trials that were planned, for the reason of a value over a part of them.
+    """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault(tuple(getattr(row, name) for name in KEY_FIELDS), []).append(row)
-    return [
-        _measurement(entry, groups[tuple(entry[name] for name in KEY_FIELDS)]) for entry in aggregate(rows)
-    ]
+        groups.setdefault(_key(row), []).append(row)
+    # the first eight fields of a key are those of a group; the fourth is the setting
+    planned: dict[Any, int] = {key[:8]: (trials or {}).get(key[3], 0) for key in groups}
+    entries = aggregate(rows, trials=planned)
+    return [_measurement(entry, groups[tuple(entry[name] for name in KEY_FIELDS)]) for entry in entries]
 
 
 def _measurement(entry: Mapping[str, Any], rows: Sequence[Row]) -> Measurement:
     clips = {} if entry["pooled"] else clip_means(rows)
+    same = ("low", "high", "clips", "backbone", "definition", "reason", "average", "detections")
     return Measurement(
-        **{name: entry[name] for name in KEY_FIELDS},
+        **{name: entry[name] for name in (*KEY_FIELDS, *same, "actors", "actor_low", "actor_high")},
         value=entry["mean"],
-        low=entry["low"],
-        high=entry["high"],
-        clips=entry["clips"],
         count=entry["frames"],
         total=entry["frames_total"],
-        backbone=entry["backbone"],
-        definition=entry["definition"],
-        reason=_partly(rows) or entry["reason"],
         clip_values={clip: value for clip, value in clips.items() if value is not None and clip != WHOLE_SET},
     )
-
-
-def _partly(rows: Sequence[Row]) -> str | None:
-    """Why a value does not stand on all trials, and the cautions that the metric gave."""
-    lacking = [row for row in rows if row.value is None]
-    words = [
-        f"{sum(row.reason == reason for row in lacking)} of {len(rows)} trials without a value: {reason}"
-        for reason in sorted({row.reason or "no reason on record" for row in lacking})
-    ]
-    words += sorted({row.reason for row in rows if row.value is not None and row.reason})
-    return "; ".join(words) or None
 
 
 def paper_directions() -> dict[str, bool]:

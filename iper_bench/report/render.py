@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from iper_bench.report import detections
 from iper_bench.report.evidence import NOT_THE_PAPERS
-from iper_bench.report.table import MISSING, OFFLINE_MARK, TITLES, Cell, Column, Table, TableRow
+from iper_bench.report.numerals import MISSING
+from iper_bench.report.table import NOT_COMPARABLE_MARK, TITLES, Cell, Column, Table, TableRow
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,20 +21,42 @@ _FULL = "100 %"  # not repeated in every cell of the terminal
 
 
 def heading(column: Column, *, quoted: bool = False) -> str:
-    """``"PSNR ↑ ‡ (1)"``: metric, direction, offline mark, footnote; a quoted column has the first two."""
+    """``"PSNR ↑ ‡ (1)"``: metric, direction, mark of what is not comparable, footnote; a quoted column has
+    the first two.
+    """
     if quoted:
         return f"{column.metric} {column.arrow}".rstrip()
-    words = [column.metric, column.arrow, OFFLINE_MARK if column.offline else "", f"({column.note})"]
+    words = [
+        column.metric,
+        column.arrow,
+        "" if column.comparable else NOT_COMPARABLE_MARK,
+        f"({column.note})",
+    ]
     return " ".join(word for word in words if word)
 
 
-def offline_note(table: Table) -> str | None:
+def comparison_note(table: Table) -> str | None:
     """The line that explains the mark, or ``None`` when no column bears it."""
-    if not any(column.offline for column in table.columns):
+    if all(column.comparable for column in table.columns):
         return None
-    return (
-        f"{OFFLINE_MARK} profile offline: {NOT_THE_PAPERS} (weights that pip brings in place of the paper's)"
-    )
+    return f"{NOT_COMPARABLE_MARK} profile {table.bench.profile}: {NOT_THE_PAPERS} ({table.why_not})"
+
+
+SideTable = tuple[str, Sequence[str], Sequence[Sequence[str]], str]
+
+
+def side_tables(table: Table) -> list[SideTable]:
+    """Title, heads, rows and note of what stands directly below a table: detections, scores by policy."""
+    found: list[SideTable] = []
+    if table.detections:
+        rows = [row.cells for row in table.detections]
+        found.append(
+            (detections.DETECTIONS_TITLE, detections.DETECTION_HEADS, rows, detections.DETECTIONS_NOTE)
+        )
+    if table.policies:
+        rows = [row.cells for row in table.policies]
+        found.append((detections.POLICIES_TITLE, detections.POLICY_HEADS, rows, detections.POLICIES_NOTE))
+    return found
 
 
 def missing_values(table: Table) -> list[str]:
@@ -60,7 +84,9 @@ def to_markdown(table: Table, *, level: int = 3) -> str:
         if quoted:
             lines += [f"*{part.quoted_title}*", ""]
             lines += _markdown_block("method", part.columns, quoted, quoted=True)
-    notes = [note for note in (offline_note(table), table.views_note, *table.notes) if note]
+    for title, heads, rows, note in side_tables(table):
+        lines += [f"**{title}**", "", *_markdown_rows(heads, rows, left=3), f"{note}  ", ""]
+    notes = [note for note in (comparison_note(table), table.views_note, *table.notes) if note]
     missing = [f"{MISSING} {line}" for line in missing_values(table)]
     return (
         "\n".join([*lines, *(f"{note}  " for note in notes), "", *(f"* {line}" for line in missing)]).rstrip()
@@ -71,17 +97,20 @@ def to_markdown(table: Table, *, level: int = 3) -> str:
 def _markdown_block(
     corner: str, columns: Sequence[Column], rows: Sequence[TableRow], *, quoted: bool = False
 ) -> list[str]:
-    heads = [_plain(corner), *(_plain(heading(column, quoted=quoted)) for column in columns)]
-    lines = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * len(columns)]
-    lines += [
-        f"| {' | '.join([_plain(row.name), *(_markdown_cell(cell) for cell in row.cells)])} |" for row in rows
-    ]
-    return [*lines, ""]
+    heads = (corner, *(heading(column, quoted=quoted) for column in columns))
+    return _markdown_rows(heads, [(row.name, *map(_markdown_cell, row.cells)) for row in rows], left=1)
+
+
+def _markdown_rows(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> list[str]:
+    """A table whose first ``left`` columns are text, the others numbers."""
+    rule = " --- |" * left + " ---: |" * (len(heads) - left)
+    lines = [f"| {' | '.join(map(_plain, cells))} |" for cells in (heads, *rows)]
+    return [lines[0], f"|{rule}", *lines[1:], ""]
 
 
 def _markdown_cell(cell: Cell) -> str:
     value = f"**{cell.text}**" if cell.best else cell.text
-    return "<br>".join(part for part in (value, cell.interval, cell.coverage) if part)
+    return "<br>".join(part for part in (value, cell.interval, cell.actors, cell.coverage) if part)
 
 
 def _plain(text: str) -> str:
@@ -100,7 +129,11 @@ def print_table(table: Table, console: Console, *, quoted: bool = True, notes: b
             block = _rich_block(part.quoted_title, part.columns, part.quoted_rows, quoted=True)
             block.style = "dim"
             console.print(block)
-    for note in (offline_note(table), *table.notes, "Coverage is 100 % where no percentage stands."):
+    for title, heads, rows, words in side_tables(table):
+        console.print(_rich_rows(title, heads, rows))
+        if notes:
+            console.print(escape(words), highlight=False, style="dim")
+    for note in (comparison_note(table), *table.notes, "Coverage is 100 % where no percentage stands."):
         if note and notes:
             console.print(escape(note), highlight=False, style="dim")
     if table.views_note:
@@ -130,4 +163,17 @@ def _rich_block(
                     text.append(f"\n{part}", style="dim not bold")
             cells.append(text)
         block.add_row(escape(row.name), *cells)
+    return block
+
+
+def _rich_rows(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> RichTable:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    block = RichTable(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for number, head in enumerate(heads):
+        block.add_column(escape(head), justify="left" if number < 3 else "right", overflow="fold")
+    for row in rows:
+        block.add_row(*map(escape, row))
     return block

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from iper_bench.errors import UserError
 from iper_bench.report import paper
-from iper_bench.report.evidence import NOT_THE_PAPERS, OFFLINE, Bench, Evidence
+from iper_bench.report.evidence import NOT_THE_PAPERS, Bench, Evidence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,10 +127,11 @@ def draw_sweep(
 def draw_run(evidence: Evidence, bench: Bench, method: str) -> Picture:
     """The plot of one method of a body of evidence, with its conditions in the title."""
     lines = sweep_lines(evidence, bench, method)
-    warning = f"; {NOT_THE_PAPERS}" if bench.profile == OFFLINE else ""
+    comparable = evidence.why_not(bench.profile) is None
+    warning = "" if comparable else f"; {NOT_THE_PAPERS}"
     return draw_sweep(
         lines,
-        title=f"this run: {method} on {bench.dataset}",
+        title=f"this run: {method} on {bench.dataset}" + ("" if comparable else f"\n{NOT_THE_PAPERS}"),
         note=f"Bars: 95 % bootstrap interval of the mean over clips. Profile {bench.profile}{warning}.",
     )
 

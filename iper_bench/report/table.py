@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from iper_bench.averages import OVER_ALL_TRIALS, PAPER_BATCH
 from iper_bench.errors import UserError
 from iper_bench.report import paper
-from iper_bench.report.evidence import NOT_THE_PAPERS, OFFLINE, Bench, Evidence, Measurement
+from iper_bench.report.detections import DetectionRow, PolicyRow, detection_rows, policy_rows
+from iper_bench.report.evidence import NOT_THE_PAPERS, Bench, Evidence, Measurement
+from iper_bench.report.numerals import MISSING, digits_for, number, percent, span
 from iper_bench.report.source_views import ODD_MARK, views_note
 from iper_bench.report.statistics import FEWEST_CLIPS, paired, separable
 
@@ -26,16 +29,15 @@ LAYOUT: tuple[tuple[str, tuple[str, ...]], ...] = (
 _PAPERS = tuple((setting, metric) for setting, metrics in LAYOUT for metric in metrics)
 TITLES = {"self": "Self-imitation", "cross": "Cross-imitation"}
 PAPER_SN = 1  # Table 1 was measured with one source
-MISSING = "–"
-OFFLINE_MARK = "‡"  # beside everything that was measured with feature networks the paper did not use
+NOT_COMPARABLE_MARK = "‡"  # beside everything that was not measured by the definitions of the paper
 
 Shown = Mapping[tuple[str, str, str], Measurement]  # (method, setting, metric)
 
 
 @dataclass(frozen=True)
 class Column:
-    """One metric in one setting. ``note`` is the number of its footnote; ``offline``: not the paper's
-    backbone.
+    """One metric in one setting. ``note`` is the number of its footnote; ``comparable``: whether it may stand
+    beside the paper's values.
     """
 
     setting: str
@@ -43,7 +45,7 @@ class Column:
     higher_is_better: bool | None
     digits: int
     note: int
-    offline: bool
+    comparable: bool
 
     @property
     def arrow(self) -> str:
@@ -53,8 +55,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place: the number, its interval, its coverage; ``reason`` when the number is
-    missing.
+    """What stands in one place: the number, its interval over clips and over actors, its coverage; ``reason``
+    when the number is missing.
     """
 
     text: str
@@ -62,6 +64,7 @@ class Cell:
     coverage: str = ""
     best: bool = False
     reason: str | None = None
+    actors: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,9 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. ``quoted`` are the paper's rows, empty when there are none for these columns; ``views_note``
-    names the clips whose sources do not show the views asked for.
+    """One table. ``quoted`` are the paper's rows, empty when there are none for these columns; ``why_not``:
+    why it is not comparable with the paper's, ``None`` when it is; ``views_note`` names the clips whose
+    sources do not show the views asked for; ``detections`` and ``policies`` stand directly below.
     """
 
     bench: Bench
@@ -87,7 +91,10 @@ class Table:
     quoted: tuple[TableRow, ...]
     quoted_title: str
     notes: tuple[str, ...]
+    why_not: str | None = None
     views_note: str | None = None
+    detections: tuple[DetectionRow, ...] = ()
+    policies: tuple[PolicyRow, ...] = ()
 
     def part(self, setting: str) -> Table:
         """The same table with the columns of one setting only."""
@@ -126,7 +133,7 @@ def settings_of(evidence: Evidence) -> list[tuple[Bench, int, int]]:
 
 def build_table(evidence: Evidence, bench: Bench, *, sn: int, steps: int) -> Table:
     """The table of one bench for ``sn`` sources and ``steps`` personalization steps, with the columns of
-    the paper.
+    the paper, and below it what was detected by all metrics of these conditions.
 
     Methods measured only at T = 0 (nothing in them to train) stand in the table of every T, with '(T = 0)'
     behind the name. Raises UserError when nothing was measured under these conditions.
@@ -139,7 +146,9 @@ def build_table(evidence: Evidence, bench: Bench, *, sn: int, steps: int) -> Tab
             where=str(bench),
             expected=f"one of {have}" if have else "a run with finished units",
         )
-    return _table(evidence, bench, shown, _main_columns(shown), sn, steps)
+    table = _table(evidence, bench, shown, _main_columns(shown), sn, steps)
+    labels = {name: _label(name, shown.values(), steps) for name, _, _ in shown}
+    return replace(table, detections=detection_rows(shown, labels), policies=policy_rows(shown, labels))
 
 
 def further_table(evidence: Evidence, bench: Bench, *, sn: int, steps: int) -> Table | None:
@@ -154,6 +163,7 @@ def further_table(evidence: Evidence, bench: Bench, *, sn: int, steps: int) -> T
 def _table(
     evidence: Evidence, bench: Bench, shown: Shown, listed: Sequence[tuple[str, str]], sn: int, steps: int
 ) -> Table:
+    why_not = evidence.why_not(bench.profile)
     numbered: dict[str, int] = {}  # text of a definition note -> its number
     columns = []
     for setting, metric in listed:
@@ -165,8 +175,8 @@ def _table(
                 metric=metric,
                 higher_is_better=evidence.higher_is_better.get(metric),
                 digits=digits_for([abs(m.value) for m in values if m.value is not None]),
-                note=numbered.setdefault(_definition_note(bench, example), len(numbered) + 1),
-                offline=bench.profile == OFFLINE,
+                note=numbered.setdefault(_definition_note(bench, example, why_not), len(numbered) + 1),
+                comparable=why_not is None,
             )
         )
     methods = sorted({m.method for m in shown.values()})
@@ -181,12 +191,13 @@ def _table(
         bench=bench,
         sn=sn,
         steps=steps,
-        title=_title(bench, sn, steps) + (f" {ODD_MARK}" if views else ""),
+        title=_title(bench, sn, steps, why_not) + (f" {ODD_MARK}" if views else ""),
         columns=tuple(columns),
         rows=tuple(rows),
         quoted=_quoted(columns),
         quoted_title=f"quoted from {paper.SOURCE}, Table 1 (sn={PAPER_SN}); {paper.NOT_COMPARABLE}",
-        notes=_notes(numbered),
+        notes=_notes(numbered, shown.values()),
+        why_not=why_not,
         views_note=views,
     )
 
@@ -219,20 +230,6 @@ def _present(shown: Shown) -> set[tuple[str, str]]:
     return {(setting, metric) for _, setting, metric in shown}
 
 
-def digits_for(magnitudes: Sequence[float]) -> int:
-    """Decimals of a column: about four significant digits, as the paper prints, one choice for the whole
-    column.
-    """
-    largest = max(magnitudes, default=0.0)
-    return 1 if largest >= 100 else 2 if largest >= 10 else 3
-
-
-def number(value: float, digits: int) -> str:
-    """A number with a true minus sign and never '-0.00'."""
-    text = f"{value:.{digits}f}"
-    return text.replace("-", "−") if float(text) != 0 else f"{0:.{digits}f}"
-
-
 def _label(name: str, shown: Iterable[Measurement], steps: int) -> str:
     other = steps not in {m.steps for m in shown if m.method == name}
     return f"{name} (T\u00a0=\u00a00)" if other else name
@@ -245,18 +242,15 @@ def _cell(shown: Shown, method: str, column: Column, best: bool) -> Cell:
     coverage = "" if found.coverage is None else percent(found.coverage)
     if found.value is None:
         return Cell(MISSING, coverage=coverage, reason=found.reason or "no reason on record")
-    interval = ""
-    if found.low is not None and found.high is not None:
-        interval = f"[{number(found.low, column.digits)}, {number(found.high, column.digits)}]"
-    return Cell(number(found.value, column.digits), interval, coverage, best, found.reason)
-
-
-def percent(share: float) -> str:
-    """A share in whole percent, never rounded up to 100 or down to 0."""
-    rounded = round(100 * share)
-    if share < 1 and rounded == 100:
-        return ">99 %"
-    return "<1 %" if share > 0 and rounded == 0 else f"{rounded} %"
+    actors = span(found.actor_low, found.actor_high, column.digits)
+    return Cell(
+        number(found.value, column.digits),
+        span(found.low, found.high, column.digits),
+        coverage,
+        best,
+        found.reason,
+        f"{found.actors} actors {actors}" if actors else "",
+    )
 
 
 def _best(shown: Shown, methods: Sequence[str], column: Column) -> str | None:
@@ -283,24 +277,36 @@ def _quoted(columns: Sequence[Column]) -> tuple[TableRow, ...]:
     return tuple(rows)
 
 
-def _title(bench: Bench, sn: int, steps: int) -> str:
-    warning = f" ({NOT_THE_PAPERS})" if bench.profile == OFFLINE else ""
+def _title(bench: Bench, sn: int, steps: int, why_not: str | None) -> str:
+    warning = "" if why_not is None else f" ({NOT_THE_PAPERS})"
     return f"sn = {sn}, T = {steps}: {bench.dataset}, profile {bench.profile}{warning}"
 
 
-def _definition_note(bench: Bench, example: Measurement) -> str:
-    mark = f" {OFFLINE_MARK}" if bench.profile == OFFLINE else ""
+def _definition_note(bench: Bench, example: Measurement, why_not: str | None) -> str:
+    mark = "" if why_not is None else f" {NOT_COMPARABLE_MARK}"
     network = example.backbone or "none (pixels)"
+    rule = f", averaged by {example.average}" if example.average in OVER_ALL_TRIALS else ""
     return (
         f"{example.metric}{mark}: definition {bench.profile} {example.definition}, feature network {network}"
+        f"{rule}"
     )
 
 
-def _notes(definitions: Iterable[str]) -> tuple[str, ...]:
+def _notes(definitions: Iterable[str], measured: Iterable[Measurement]) -> tuple[str, ...]:
+    listed = list(measured)
+    actors = any(m.actor_low is not None for m in listed)
+    rules = sorted({m.average for m in listed if m.average in OVER_ALL_TRIALS})
     return (
         *(f"({number}) {text}" for number, text in enumerate(definitions, start=1)),
         "[low, high]: 95 % bootstrap interval of the mean over clips; values without one are computed over "
-        "the whole set. The percentage is the share of frames that entered.",
+        "the whole set. The percentage is the share of frames that entered."
+        + (" Actors: the same when actors are drawn with all their clips." if actors else ""),
+        *(
+            f"{rule}: the paper's evaluator, mean of means of batches of {PAPER_BATCH} frames over the "
+            "frames of all trials laid end to end"
+            + (", 0 for a batch in which no frame counts." if "zero" in rule else ".")
+            for rule in rules
+        ),
         "Bold: better than every other method here; the 95 % interval of the paired difference over clips "
         f"excludes 0 (at least {FEWEST_CLIPS} common clips, sign-flip p below 0.05). Where nothing is bold, "
         "nothing is proven best.",

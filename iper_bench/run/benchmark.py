@@ -40,7 +40,13 @@ def run_benchmark(request: RunRequest) -> RunReport:
     choices = parse_choices(request.methods)  # all names are checked before anything heavy is imported
     protocol, dataset = open_data(request)
     methods = {choice.label: choice.open() for choice in choices}
-    scorer = SuiteScorer(request.profiles, weights_dir=request.weights_dir, device=request.device)
+    scorer = SuiteScorer(
+        request.profiles,
+        weights_dir=request.weights_dir,
+        device=request.device,
+        metrics=request.metrics,
+        person_detector=request.person_detector,
+    )
     return evaluate(request, protocol, dataset, methods, scorer)
 
 

@@ -14,8 +14,9 @@ from iper_bench.metrics.scores import features_of_arrays
 from iper_bench.run.plan import Plan
 from iper_bench.run.scoring import Scorer, rows_of_group
 from iper_bench.run.unit import Unit
-from iper_bench.store.aggregate import BOOTSTRAP_SEED, CONFIDENCE, RESAMPLES, Group, aggregate
+from iper_bench.store.aggregate import Group, aggregate
 from iper_bench.store.failure import Failure
+from iper_bench.store.intervals import BOOTSTRAP_SEED, CONFIDENCE, RESAMPLES
 from iper_bench.store.row import Row
 from iper_bench.store.rows import row_order, unit_rows
 from iper_bench.store.run_folder import RunFolder
@@ -46,6 +47,7 @@ def conclude(
         for row in _pool(groups[group], finished, folder, dataset, scorer, provenance)
     ]
     clips = {group: len({unit.trial.source_clip for unit in groups[group]}) for group in groups}
+    trials = {group: len(units) for group, units in groups.items()}
     rows = sorted([*unit_rows(folder, sorted(finished)), *pooled], key=row_order)
     content = {
         "plan": plan.hash,
@@ -54,13 +56,14 @@ def conclude(
             "resamples": RESAMPLES,
             "seed": BOOTSTRAP_SEED,
             "unit": "clip",
+            "beside": "actor",
         },
         "units": {
             "planned": len(plan.units),
             "done": len(finished),
             "failed": [{"name": f.name, "reason": f.reason} for f in sorted(failures, key=lambda f: f.name)],
         },
-        "entries": aggregate(rows, clips),
+        "entries": aggregate(rows, clips, trials),
     }
     return folder.write_results(pooled, content)
 

@@ -22,7 +22,7 @@ from iper_bench.methods.method import Method, Subject
 from iper_bench.out_of_memory import is_out_of_memory
 from iper_bench.run.material import BATCH, Material
 from iper_bench.run.plan import Plan
-from iper_bench.run.scoring import Scorer, measure, rows_of_unit
+from iper_bench.run.scoring import Scorer, measure, rows_of_unit, trial_places
 from iper_bench.run.unit import Unit, trial_id
 from iper_bench.store.plan_file import definition_hashes
 from iper_bench.store.run_folder import RunFolder
@@ -69,6 +69,7 @@ class Executor:
         self._keep = keep_predictions
         self._materials: dict[str, Material] = {}
         self._definitions = definition_hashes(plan.document["profiles"])
+        self._places = trial_places(plan.trials)
 
     def work(self, *, retry_failed: bool = False) -> Work:
         """Sort the plan's units by what lies in the folder. Reads one small file per unit."""
@@ -159,7 +160,11 @@ class Executor:
         scores = measure(self._scorer, material, predictions)
         together = subject is not None and not self._keep
         timing["render and measure" if together else "measure"] = time.perf_counter() - started
-        rows = rows_of_unit(unit, self._dataset.name, scores.values, self._provenance)
+        rows = rows_of_unit(
+            *(unit, self._dataset.name, scores.values, self._provenance),
+            actor=material.source_clip.subject,
+            place=self._places[unit.trial.name],
+        )
         material.show(self._folder.exhibit(trial_id(unit.trial)))
         self._folder.write_timing(unit.id, timing)
         self._folder.write_unit(unit.id, unit.head(), self._definitions, rows, scores.feature_arrays())

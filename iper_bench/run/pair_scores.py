@@ -13,18 +13,22 @@ import numpy.typing as npt
 
 from iper_bench.errors import UserError
 from iper_bench.metrics.bench import Bench
-from iper_bench.metrics.metric import UndefinedError
+from iper_bench.metrics.pair_meters import PairMeter
 from iper_bench.metrics.profiles import PROFILES
+from iper_bench.metrics.reading import Reading
+from iper_bench.metrics.scorer import meter
 from iper_bench.metrics.weights import MissingWeightsError
 
 Frames = npt.NDArray[np.uint8]
 PSNR, LPIPS = "PSNR", "LPIPS"
+BATCH = 16  # frames read at once; changes memory, never values
 
 
 class PairScores:
     """Callable: (N, H, W, 3) uint8 predictions and truths to ``{"PSNR": dB, "LPIPS": distance}``.
 
-    Averages are the profile's over all N frames. Where every prediction equals its truth, PSNR is infinite.
+    Averages are the profile's over all N frames. PSNR is infinite where every prediction equals its truth, by
+    `paper` where any does.
 
     Parameters
     ----------
@@ -41,31 +45,41 @@ class PairScores:
     """
 
     def __init__(self, profile: str, *, weights_dir: Path | None = None, device: str = "cpu") -> None:
-        self._profile = PROFILES.get(profile)
+        chosen = PROFILES.get(profile)
+        self._definitions = {name: chosen.definition(name, "self") for name in (PSNR, LPIPS)}
         self._bench = Bench(weights_dir=weights_dir, device=device)
         try:
-            self._perceptual = self._profile.perceptual(self._bench)
+            label = self._meter(LPIPS).label
         except MissingWeightsError as error:
             raise UserError(
                 str(error), where=f"LPIPS of profile '{profile}'", hint="--validate-profile offline"
             ) from error
-        self.notes: Mapping[str, str] = {"profile": profile, "network": self._perceptual.label}
+        self.notes: Mapping[str, str] = {"profile": profile, "network": str(label)}
+
+    def _meter(self, metric: str) -> PairMeter:
+        found = meter(self._definitions[metric], self._bench)
+        if not isinstance(found, PairMeter):
+            raise TypeError(f"{metric} is no metric of pairs of frames")
+        return found
 
     def __call__(self, predictions: Frames, truths: Frames) -> dict[str, float]:
-        """See the class. Raises UserError for frames that are too small for LPIPS."""
-        ours = [self._profile.frame(frame) for frame in predictions]
-        theirs = [self._profile.frame(frame) for frame in truths]
-        decibels = [self._profile.pixel[PSNR][0](p, t) for p, t in zip(ours, theirs, strict=True)]
-        try:
-            distances = self._perceptual.distances(ours, theirs, self._bench.cache)
-        except UndefinedError as error:
-            raise UserError(str(error), where="validation", hint="a larger --size") from error
-        finite: list[float | None] = [None if math.isinf(value) else value for value in decibels]
+        """See the class. Raises UserError for frames that are too small for LPIPS, ValueError for sides of
+        different lengths.
+        """
+        if len(predictions) != len(truths):
+            raise ValueError(f"{len(predictions)} predictions and {len(truths)} truths")
+        meters = {name: self._meter(name) for name in (PSNR, LPIPS)}
+        for start in range(0, len(predictions), BATCH):
+            ours, theirs = (side[start : start + BATCH] for side in (predictions, truths))
+            mine = Reading(ours, None, self._bench.cache, keep=False)
+            its = Reading(theirs, None, self._bench.cache, keep=True)
+            for one in meters.values():
+                one.pairs(mine, its)
+        decibels, distance = (meters[name].outcome() for name in (PSNR, LPIPS))
+        if distance.value is None and len(predictions):
+            raise UserError(str(distance.reason), where="validation", hint="a larger --size")
         return {
-            PSNR: _present(self._profile.average(finite), math.inf),
-            LPIPS: _present(self._profile.average(list(distances)), math.nan),
+            # without a value every PSNR, or by `paper` any, is infinite
+            PSNR: math.inf if decibels.value is None else decibels.value,
+            LPIPS: math.nan if distance.value is None else distance.value,
         }
-
-
-def _present(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value

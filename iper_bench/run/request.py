@@ -39,6 +39,8 @@ class RunRequest:
     seed: of personalisation, 0 or more.
     limit: evaluate the protocol's first N source clips only; ``None`` means all.
     profiles: metric profiles.
+    metrics: what of the profiles is measured; ``None`` means their defaults, ``("all",)`` everything.
+    person_detector: takes the place of the person detector of every profile but `paper`.
     size: side of the frames in pixels; ``None`` means the dataset's own.
     weights_dir: folder of metric weights that pip does not bring.
     device: torch device on which the metrics are measured.
@@ -58,6 +60,8 @@ class RunRequest:
     seed: int = 0
     limit: int | None = None
     profiles: tuple[str, ...] = DEFAULT_PROFILES
+    metrics: tuple[str, ...] | None = None
+    person_detector: str | None = None
     size: int | None = None
     weights_dir: Path | None = None
     device: str = "cpu"

@@ -28,7 +28,13 @@ def score(request: RunRequest) -> RunReport:
     UserError when the folder holds no run, one that differs in more than its profiles, or finished units
     without predictions (their rows would be lost).
     """
-    scorer = SuiteScorer(request.profiles, weights_dir=request.weights_dir, device=request.device)
+    scorer = SuiteScorer(
+        request.profiles,
+        weights_dir=request.weights_dir,
+        device=request.device,
+        metrics=request.metrics,
+        person_detector=request.person_detector,
+    )
     return score_with(request, *open_data(request), scorer)
 
 

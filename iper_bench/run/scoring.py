@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -15,7 +16,9 @@ from iper_bench.errors import UserError
 from iper_bench.hashing import content_hash
 from iper_bench.metrics.frames import FrameSet
 from iper_bench.metrics.metric import METRICS, SETTINGS, Setting
+from iper_bench.metrics.profiles import PROFILES
 from iper_bench.metrics.scores import MetricValue, SetFeatures, UnitScores
+from iper_bench.protocol.trial import Trial
 from iper_bench.run.material import Material
 from iper_bench.run.unit import Unit
 from iper_bench.store.row import Row
@@ -41,20 +44,37 @@ class SuiteScorer:
     Parameters
     ----------
     profiles: names. weights_dir: folder of weights that pip does not bring. device: torch device of the
-        networks.
+        networks. metrics: names, or ``None`` for the profiles' defaults. person_detector: in place of the
+        profiles' own.
 
-    Raises UserError for an unknown or repeated profile, a missing folder, an unknown or absent device.
+    Raises UserError for an unknown or repeated profile, an unknown metric or detector, a missing folder, an
+    unknown or absent device.
     """
 
-    def __init__(self, profiles: Sequence[str], *, weights_dir: Path | None, device: str) -> None:
+    def __init__(
+        self,
+        profiles: Sequence[str],
+        *,
+        weights_dir: Path | None,
+        device: str,
+        metrics: Sequence[str] | None = None,
+        person_detector: str | None = None,
+    ) -> None:
         from iper_bench.metrics.suite import MetricSuite
 
         self._profiles = sorted(profiles)
-        self._suite = MetricSuite(self._profiles, weights_dir=weights_dir, device=_known_device(device))
+        self._suite = MetricSuite(
+            self._profiles,
+            metrics=metrics,
+            person_detector=person_detector,
+            weights_dir=weights_dir,
+            device=_known_device(device),
+        )
         self._plan: dict[str, Any] = {}
 
     def definitions(self) -> Mapping[str, Any]:
-        """profile -> its metrics (direction, unit, needs) and their complete definitions by hash.
+        """profile -> whether it is comparable with the paper, its metrics (direction, unit, needs) and their
+        complete definitions by passport.
 
         Definitions name the networks by the hash of their weights, so the networks are loaded here: nothing
         is measured, by running the suite over no frames.
@@ -67,7 +87,7 @@ class SuiteScorer:
                 for value in values:
                     found[value.profile].setdefault(value.metric, set()).add(value.definition)
             texts = self._suite.definitions()
-            self._plan = {profile: _described(found[profile], texts) for profile in self._profiles}
+            self._plan = {name: _described(name, found[name], texts) for name in self._profiles}
         return self._plan
 
     def measure(self, frames: FrameSet, setting: str) -> UnitScores:
@@ -79,9 +99,11 @@ class SuiteScorer:
         return self._suite.pool(features, cast(Setting, setting))
 
 
-def _described(metrics: Mapping[str, set[str]], texts: Mapping[str, Any]) -> dict[str, Any]:
+def _described(profile: str, metrics: Mapping[str, set[str]], texts: Mapping[str, Any]) -> dict[str, Any]:
     facts = {name: METRICS[name] for name in sorted(metrics)}
     return {
+        "comparable": PROFILES.get(profile).comparable,
+        "why_not": PROFILES.get(profile).why_not,
         "metrics": {
             name: {
                 "direction": fact.direction,
@@ -124,11 +146,31 @@ def measure(scorer: Scorer, material: Material, predictions: Iterable[Images]) -
     return scorer.measure(frames, material.trial.setting)
 
 
+def trial_places(trials: Sequence[Trial]) -> dict[str, int]:
+    """Trial name -> its position among the trials of its setting, in the order of the protocol."""
+    places: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for trial in trials:
+        places[trial.name] = counts.get(trial.setting, 0)
+        counts[trial.setting] = places[trial.name] + 1
+    return places
+
+
 def rows_of_unit(
-    unit: Unit, dataset: str, values: Iterable[MetricValue], provenance: Mapping[str, str]
+    unit: Unit,
+    dataset: str,
+    values: Iterable[MetricValue],
+    provenance: Mapping[str, str],
+    *,
+    actor: str = "",
+    place: int = 0,
 ) -> list[Row]:
-    """One row per value, in the order of the suite."""
-    return [_row(unit, dataset, value, provenance, unit.id, whole=False) for value in values]
+    """One row per value, in the order of the suite.
+
+    ``actor``: who is seen in the source clip. ``place``: of the trial, see :func:`trial_places`.
+    """
+    rows = [_row(unit, dataset, value, provenance, unit.id, whole=False) for value in values]
+    return [replace(row, actor=actor, place=place) for row in rows]
 
 
 def rows_of_group(
@@ -149,7 +191,7 @@ def _row(
     whole: bool,
 ) -> Row:
     number, reason = _finite(value)
-    per_frame = value.per_frame
+    per_frame, detections = value.per_frame, value.detections
     return Row(
         unit=identity,
         method=unit.method,
@@ -172,6 +214,9 @@ def _row(
         backbone=value.backbone,
         definition=value.definition,
         provenance={**provenance, "method": unit.identity},
+        average=value.average,
+        pairs=value.pairs,
+        detections=None if detections is None else {name: detections[name] for name in sorted(detections)},
     )
 
 

@@ -5,13 +5,12 @@ leaves none behind.
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from iper_bench.errors import UserError
+from iper_bench.lock import take
 from iper_bench.store.storing import storing
 
 LOCK_FILE = ".lock"
@@ -24,8 +23,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises
     ------
     UserError when another process holds it; StoreError when the folder cannot be written. On file systems
-    without locks (some network mounts answer ENOLCK or EOPNOTSUPP) the block runs unlocked: refusing to run
-    there would help nobody.
+    without locks the block runs unlocked.
     """
     with storing():
         handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
@@ -37,14 +35,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _take(handle: int, folder: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-            return
+    if not take(handle):
         raise UserError(
             "another iper-bench is running in this folder",
             where=str(folder),
             expected="one process per run folder",
             hint="wait for it, or --out with another folder",
-        ) from error
+        )

@@ -24,6 +24,8 @@ _DEEPEST = 2  # levels that a one-line message names: "profiles.offline differs"
 _SHOWN = 60  # characters of a differing value that fit a one-line message
 
 _MADE_AGAIN = "delete it; the same iper-bench run command makes it again"
+#: keys below ``profiles`` that are written for people
+_WORDS = ("words", "source", "summary", "why_not")
 _ABSENT: Any = object()  # what a plan without this key holds there
 
 Plan = Mapping[str, Any]
@@ -51,12 +53,26 @@ def plain(content: Any) -> Any:
 
 def plan_hash(plan: Plan) -> str:
     """Content hash of a plan."""
-    return content_hash(plain(dict(plan)))
+    return content_hash(plain(_identity(plan)))
+
+
+def _identity(plan: Plan) -> dict[str, Any]:
+    """The plan without what is said about its metrics: a better sentence is not another number."""
+    profiles = plan.get("profiles")
+    if not isinstance(profiles, Mapping):
+        return dict(plan)
+    return {**plan, "profiles": {name: _without_words(content) for name, content in profiles.items()}}
+
+
+def _without_words(content: Any) -> Any:
+    if not isinstance(content, Mapping):
+        return content
+    return {key: _without_words(value) for key, value in content.items() if key not in _WORDS}
 
 
 def definition_hashes(profiles: Plan) -> dict[str, str]:
     """profile -> content hash of its description in the plan."""
-    return {profile: content_hash(plain(profiles[profile])) for profile in sorted(profiles)}
+    return {profile: content_hash(plain(_without_words(profiles[profile]))) for profile in sorted(profiles)}
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
@@ -103,7 +119,7 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def difference(held: Plan, wanted: Plan) -> str | None:
     """Where two plans differ, in words (the first three places), or ``None`` when they are equal."""
-    found = list(_differences(plain(dict(held)), plain(dict(wanted)), ""))
+    found = list(_differences(plain(_identity(held)), plain(_identity(wanted)), ""))
     if not found:
         return None
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""

@@ -28,6 +28,14 @@ class Row:
     backbone: name and sha256 prefix of the feature network, or ``None`` for pixel metrics.
     definition: content hash of the profile's definition of the metric.
     provenance: versions, device, dtype, protocol hash, dataset fingerprint, method identity.
+    average: the rule of ``averages.py`` by which ``value`` follows from ``per_frame``.
+    detections: frames with a face or a body in the ``reference``, the ``prediction`` and in ``both``, of
+        ``frames``; ``None`` for metrics that look for nothing.
+    pairs: leading entries of ``per_frame`` that have a partner and are averaged over; ``None`` for all.
+    actor: who is seen in the source clip; empty when not recorded.
+    place: position of the trial among those of its setting, in the order of the protocol.
+
+    The last four have defaults, so that files written without them are read.
     """
 
     unit: str
@@ -51,6 +59,11 @@ class Row:
     backbone: str | None
     definition: str
     provenance: dict[str, str] = field(default_factory=dict)
+    average: str = "frames"
+    detections: dict[str, int] | None = None
+    pairs: int | None = None
+    actor: str = ""
+    place: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that :meth:`from_json` reads back."""

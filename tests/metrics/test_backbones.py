@@ -10,10 +10,10 @@ import torch
 
 from iper_bench.errors import UserError
 from iper_bench.metrics.backbones import efficientnet_lite0, facenet, inception, osnet
-from iper_bench.metrics.backbones.network import Network, frozen
+from iper_bench.metrics.backbones.network import Network, frozen, grey_levels
+from iper_bench.metrics.backbones.normalisation import imagenet, signed
 from iper_bench.metrics.cropping import area_resized
-from iper_bench.metrics.inception_resize import legacy_resize, paper_resize
-from iper_bench.metrics.profiles.standard import imagenet_input
+from iper_bench.metrics.inception_resize import paper_resize, tf1_resize
 from iper_bench.metrics.weights import (
     Identity,
     MissingWeightsError,
@@ -67,7 +67,7 @@ def assert_rows(found, expected):
 @pytest.mark.parametrize(("key", "instance_norm"), [("osnet_ibn_x1_0", True), ("osnet_x1_0", False)])
 def test_osnet(path, key, instance_norm, tmp_path):
     arrays = load(path)
-    module = osnet.OSNet(instance_norm=instance_norm)
+    module = osnet.graph(instance_norm=instance_norm)
     state = {
         **ruled(module.state_dict()),
         "classifier.weight": torch.zeros(3, 512),
@@ -75,13 +75,13 @@ def test_osnet(path, key, instance_norm, tmp_path):
     }
     torch.save(state, tmp_path / "weights.pth")
     file = WeightFile(tmp_path / "weights.pth", "0" * 64)
-    network = osnet.load(file, osnet.PAPER_IDENTITY, imagenet_input, CPU, instance_norm=instance_norm)
+    network = (osnet.load_paper if instance_norm else osnet.load_standard)(file, CPU)
     assert_rows(network.embed(images(arrays)), arrays[key])
     if instance_norm:
         module.load_state_dict(ruled(module.state_dict()))
-        inputs = torch.stack([imagenet_input(image) for image in images(arrays)])
+        inputs = torch.stack([imagenet(grey_levels(image)) for image in images(arrays)])
         with torch.inference_mode():
-            maps = module.eval().feature_maps(inputs).mean(dim=(2, 3))
+            maps = module.eval().featuremaps(inputs).mean(dim=(2, 3))
         assert_rows(maps.numpy(), arrays["osnet_featuremap_mean"])
 
 
@@ -105,25 +105,23 @@ def test_facenet(path, tmp_path):
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_torchvision_inception(path):
     arrays = load(path)
-    module = inception.PooledInception(1000)
-    module.net.load_state_dict(ruled(module.net.state_dict()))
-    frozen(module, CPU)
+    net = inception.torchvision_graph()
+    net.load_state_dict(ruled(net.state_dict()))
+    frozen(net, CPU)
     with torch.inference_mode():
-        found = module(torch.stack([paper_resize(image) for image in images(arrays)]))
+        found = inception.pooled(net, torch.stack([signed(paper_resize(image)) for image in images(arrays)]))
     assert_rows(found.numpy(), arrays["inception_torchvision_pool"])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
-def test_fid_inception(path):
+def test_fid_inception(path, tmp_path):
     arrays = load(path)
-    module = inception.FidInception()
-    module.net.load_state_dict(ruled(module.net.state_dict()))
-    frozen(module, CPU)
-    inputs = torch.stack([inception.fid_input(legacy_resize(image)) for image in images(arrays)])
-    with torch.inference_mode():
-        pooled, logits = module.pooled_and_logits(inputs)
-    assert_rows(pooled.numpy(), arrays["inception_fid_pool"])
-    assert_rows(logits.numpy(), arrays["inception_fid_logits_unbiased"])
+    torch.save(ruled(inception.fid_graph().state_dict()), tmp_path / "weights.pth")
+    network = inception.load_standard(WeightFile(tmp_path / "weights.pth", "0" * 64), CPU)
+    inputs = [network.normalise(tf1_resize(image)) for image in images(arrays)]
+    pooled = np.stack([output[0] for output in network.features_of_inputs(inputs)])
+    assert_rows(pooled, arrays["inception_fid_pool"])
+    assert_rows(network.project(pooled), arrays["inception_fid_logits_unbiased"])
 
 
 def test_efficientnet_recognises_a_cat_and_an_espresso():
@@ -172,9 +170,7 @@ def test_fixed_device_batches_are_padded_and_cut(monkeypatch):
         return (inputs.mean(dim=(1, 2, 3)),)
 
     identity = Identity("toy", "mean", ("toy.pth",), None, "none", "none", "here")
-    network = Network(
-        identity, WeightFile(None, "f" * 64), lambda image: torch.from_numpy(image).float(), forward, CPU
-    )
+    network = Network(identity, WeightFile(None, "f" * 64), lambda levels: levels, forward, CPU)
     network._device = torch.device("meta")  # any device but the CPU
     monkeypatch.setattr(torch.Tensor, "to", lambda self, *a, **k: self)
     frames = [np.full((2, 2, 3), value, np.uint8) for value in range(40)]

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from iper_bench.metrics.backbones.network import grey_levels
+from iper_bench.metrics.backbones.normalisation import imagenet, signed
 from iper_bench.metrics.cropping import paper_frame, resize_corners
+from iper_bench.metrics.crops import CROPS as RULES
 from iper_bench.metrics.head_region import BODY_HEIGHT, head_region
-from iper_bench.metrics.inception_resize import clean_resize, legacy_resize, paper_resize
-from iper_bench.metrics.profiles.paper import body_input
-from iper_bench.metrics.profiles.standard import imagenet_input
+from iper_bench.metrics.inception_resize import clean_resize, paper_resize, tf1_resize
 from tests.oracles import cases, load, oracle_files
 
 CROPS = oracle_files("metrics/person_crop*.npz")
@@ -58,7 +59,7 @@ def test_paper_person_crop(path):
     (larger,) = (key for key in arrays if key.startswith("crop384"))
     for index, (frame, box) in enumerate(zip(batch, arrays["boxes"], strict=True)):
         chosen = None if box[0] < 0 else tuple(int(v) for v in box)
-        full = body_input(frame, chosen).numpy()
+        full = imagenet(RULES["corners-256x128"](frame, chosen)).numpy()
         (sub,) = (key for key in arrays if key.startswith(f"crop{full.shape[1]}_sub"))
         assert_close(every(full, sub), arrays[sub][index], CROP_TOLERANCE)
         corner = arrays[f"crop{full.shape[1]}_last"][index]
@@ -66,9 +67,9 @@ def test_paper_person_crop(path):
         assert_close(full.mean((1, 2)), arrays[f"crop{full.shape[1]}_mean"][index], CROP_TOLERANCE)
         assert_close(full.std((1, 2)), arrays[f"crop{full.shape[1]}_std"][index], CROP_TOLERANCE)
         part = frame if chosen is None else frame[chosen[1] : chosen[3], chosen[0] : chosen[2]]
-        small = resize_corners(imagenet_input(part), *arrays["crop32"].shape[-2:])
+        small = imagenet(resize_corners(grey_levels(part), *arrays["crop32"].shape[-2:]))
         assert_close(small, arrays["crop32"][index], CROP_TOLERANCE)
-        large = resize_corners(imagenet_input(part), 384, 192)  # the evaluator's PCB input
+        large = imagenet(RULES["corners-384x192"](frame, chosen))  # the evaluator's PCB input
         assert_close(every(large, larger), arrays[larger][index], CROP_TOLERANCE)
         plain = torch.from_numpy(frame.transpose(2, 0, 1).copy()).float() / 255
         without = resize_corners(plain, *arrays["nobox32"].shape[-2:])
@@ -76,11 +77,11 @@ def test_paper_person_crop(path):
 
 
 def test_an_empty_person_crop_is_no_input():
-    assert body_input(np.zeros((50, 50, 3), np.uint8), (60, 0, 50, 50)) is None
+    for name, rule in RULES.items():
+        assert rule(np.zeros((50, 50, 3), np.uint8), (60, 0, 50, 50)) is None, name
 
 
-RESIZES = ((paper_resize, "out", UNIT), (clean_resize, "clean", BYTE), (legacy_resize, "tf1", BYTE))
-SSPE_SIDE = 224  # the body regressor's input
+RESIZES = ((paper_resize, "out", UNIT), (clean_resize, "clean", BYTE), (tf1_resize, "tf1", BYTE))
 
 
 @pytest.mark.parametrize("path", INCEPTION, ids=lambda p: p.stem)
@@ -89,6 +90,8 @@ def test_inception_resizes(path, resize, key, tolerance):
     arrays = load(path)
     for case in cases(arrays, "image_u8_"):
         result = resize(arrays[f"image_u8_{case}"])
+        if resize is paper_resize:  # the evaluator resizes what is on [-1, 1] already
+            result = signed(result)
         (sub,) = (name for name in arrays if re.fullmatch(rf"{key}_sub\d+_{case}", name))
         assert_close(every(result, sub), arrays[sub], tolerance)
         corner = arrays[f"{key}_corner_{case}"]
@@ -105,7 +108,7 @@ def test_resize_of_the_body_regressor(path):
     names = [name for name in arrays if name.startswith("sspe_out_sub")]
     assert names
     for name in names:
-        result = paper_resize(arrays[f"image_u8_{name.split('_')[3]}"], SSPE_SIDE)
+        result = signed(RULES["linear-224"](arrays[f"image_u8_{name.split('_')[3]}"], None))
         assert_close(every(result, name), arrays[name], UNIT)
 
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from iper_bench.metrics.averages import (
+from iper_bench.averages import (
     EMPTY_BATCH_VALUE,
     PAPER_BATCH,
+    averaged,
     frame_mean,
     mean_of_batch_means,
 )
+from iper_bench.metrics.feature_meters import cosine_values, selected
 from iper_bench.metrics.frechet import frechet_distance
 from iper_bench.metrics.inception_score import inception_score
-from iper_bench.metrics.profiles.detection_rules import (
-    paper_selection,
-    paper_similarities,
-    stack,
-    standard_selection,
-    standard_similarities,
-)
+from iper_bench.metrics.profiles import PROFILES
 from iper_bench.metrics.psnr import psnr_paper
 from iper_bench.metrics.source import Observation
 from iper_bench.metrics.ssim import ssim_paper
@@ -36,12 +32,25 @@ def observations(features, detected=None):
     return [Observation(row, flag) for row, flag in zip(features, flags, strict=True)]
 
 
-def in_batches(values, batch):
+def values_of(profile, metric, setting, ours, theirs):
+    """Per-frame values of a metric of a profile, and the number that its rule makes of them."""
+    definition = PROFILES.get(profile).definition(metric, setting)
+    values = cosine_values(definition, ours, theirs)
+    count = min(len(ours), len(theirs))
+    return values, averaged(values[:count], definition["average"])
+
+
+def in_batches(found, batch):
     """The value by batches of ``batch``, which is the reported one when that is the product's batch."""
-    found = mean_of_batch_means(values.per_frame, batch=batch, empty=EMPTY_BATCH_VALUE)
+    values, reported = found
+    value = mean_of_batch_means(values, batch=batch, empty=EMPTY_BATCH_VALUE)
     if batch == PAPER_BATCH:
-        assert values.value == found
-    return found
+        assert reported == value
+    return value
+
+
+def stack(side):
+    return np.stack([one.feature for one in side])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
@@ -52,19 +61,17 @@ def test_paper_reference(path):
     official = float(arrays["paired_lps"])
     assert mean_of_batch_means(distances, batch=batch) == pytest.approx(official, abs=TOLERANCE)
     assert frame_mean(distances) == pytest.approx(float(arrays["micro_lps"]), abs=TOLERANCE)
-    for part, key in (("os", "OS"), ("pcb", "PCB")):
+    for part, key, name in (("os", "OS", "Body"), ("pcb", "PCB", "PCB")):
         ours, theirs = observations(arrays[f"{part}_pred"]), observations(arrays[f"{part}_ref"])
         for setting, runner in (("self", "paired"), ("cross", "unpaired")):
-            value = paper_similarities("body", setting, ours, theirs)["CS"]
+            value = values_of("paper", f"{name}-CS", setting, ours, theirs)
             official = float(arrays[f"{runner}_{key}-CS-reid"])
             assert in_batches(value, batch) == pytest.approx(official, abs=TOLERANCE)
             if f"micro_{key}-CS-reid" in arrays:
                 micro = float(arrays[f"micro_{key}-CS-reid"])
-                assert frame_mean(value.per_frame) == pytest.approx(micro, abs=TOLERANCE)
-        selected = [stack(side) for side in paper_selection("body", ours, theirs)]
-        assert frechet_distance(*selected) == pytest.approx(
-            float(arrays[f"unpaired_{key}-freid"]), **DISTANCE
-        )
+                assert frame_mean(value[0]) == pytest.approx(micro, abs=TOLERANCE)
+        chosen = [stack(side) for side in selected("all", ours, theirs)]
+        assert frechet_distance(*chosen) == pytest.approx(float(arrays[f"unpaired_{key}-freid"]), **DISTANCE)
     assert frechet_distance(arrays["inc_pred"], arrays["inc_ref"]) == pytest.approx(
         float(arrays["unpaired_fid"]), **DISTANCE
     )
@@ -77,18 +84,17 @@ def test_paper_reference_of_faces(path):
     ours = observations(arrays["face_pred"], arrays["face_pred_detected"])
     theirs = observations(arrays["face_ref"], arrays["face_ref_detected"])
     batch = int(arrays["batch_size"])
-    paired = paper_similarities("face", "self", ours, theirs)["CS"]
+    paired = values_of("paper", "Face-CS", "self", ours, theirs)
     assert in_batches(paired, batch) == pytest.approx(float(arrays["paired_face-CS"]), abs=TOLERANCE)
-    assert frame_mean(paired.per_frame) == pytest.approx(
-        float(arrays["micro_face-CS_refvalid"]), abs=TOLERANCE
-    )
-    unpaired = paper_similarities("face", "cross", ours, theirs)["CS"]
+    assert frame_mean(paired[0]) == pytest.approx(float(arrays["micro_face-CS_refvalid"]), abs=TOLERANCE)
+    unpaired = values_of("paper", "Face-CS", "cross", ours, theirs)
     assert in_batches(unpaired, batch) == pytest.approx(float(arrays["unpaired_face-CS"]), abs=TOLERANCE)
-    assert frame_mean(unpaired.per_frame) == pytest.approx(float(arrays["micro_face-CS_all"]), abs=TOLERANCE)
-    selected = [stack(side) for side in paper_selection("face", ours, theirs)]
-    assert frechet_distance(*selected) == pytest.approx(float(arrays["unpaired_face-FD"]), **DISTANCE)
-    both = standard_similarities("face", "self", ours, theirs)["CS/detected"]
-    assert both.value == pytest.approx(float(arrays["micro_face-CS_bothvalid"]), abs=TOLERANCE)
+    assert frame_mean(unpaired[0]) == pytest.approx(float(arrays["micro_face-CS_all"]), abs=TOLERANCE)
+    face_fd = PROFILES.get("paper").definition("Face-FD", "cross")
+    chosen = [stack(side) for side in selected(face_fd["selection"], ours, theirs)]
+    assert frechet_distance(*chosen) == pytest.approx(float(arrays["unpaired_face-FD"]), **DISTANCE)
+    both = values_of("standard", "Face-CS/detected", "self", ours, theirs)
+    assert both[1] == pytest.approx(float(arrays["micro_face-CS_bothvalid"]), abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
@@ -109,35 +115,32 @@ def test_standard_penalises_lost_faces_and_ignores_frames_without_truth():
     e1, e2 = np.eye(2, dtype=np.float32)
     ours = [Observation(e1, True), Observation(None, False), Observation(e1, True), Observation(e1, True)]
     theirs = [Observation(e1, True), Observation(e1, True), Observation(None, False), Observation(e2, True)]
-    values = standard_similarities("face", "cross", ours, theirs)
-    assert values["CS"].per_frame == [1.0, 0.0, None, 0.0]
-    assert values["CS"].value == pytest.approx(1 / 3)
-    assert values["CS/detected"].per_frame == [1.0, None, None, 0.0]
-    assert values["rate/prediction"].value == values["rate/reference"].value == 0.75
-    assert values["CS/centroid"].value == pytest.approx(2 / np.sqrt(5))
-    assert [len(side) for side in standard_selection("face", ours, theirs)] == [3, 3]
+    penalised, value = values_of("standard", "Face-CS", "cross", ours, theirs)
+    assert penalised == [1.0, 0.0, None, 0.0]
+    assert value == pytest.approx(1 / 3)
+    assert values_of("standard", "Face-CS/detected", "cross", ours, theirs)[0] == [1.0, None, None, 0.0]
+    assert [len(side) for side in selected("own", ours, theirs)] == [3, 3]
+    assert [len(side) for side in selected("reference", ours, theirs)] == [3, 3]
+    assert [len(side) for side in selected("all", ours, theirs)] == [4, 4]
 
 
 def test_nothing_detected_has_no_value():
     nothing = [Observation(None, False)] * 3
-    values = standard_similarities("face", "cross", nothing, nothing)
-    assert [values[name].value for name in ("CS", "CS/detected", "CS/centroid")] == [None] * 3
-    assert values["rate/prediction"].value == 0.0
+    for metric in ("Face-CS", "Face-CS/detected", "Body-CS"):
+        assert values_of("standard", metric, "cross", nothing, nothing) == ([None] * 3, None)
 
 
 def test_a_prediction_beyond_the_real_set_has_no_partner():
     one = Observation(np.ones(2, dtype=np.float32), True)
-    for rule in (standard_similarities, paper_similarities):
-        assert rule("face", "cross", [one] * 3, [one] * 2)["CS"].per_frame == pytest.approx(
-            [1.0, 1.0, None], abs=1e-5
-        )
+    for profile in ("standard", "paper"):
+        values, _ = values_of(profile, "Face-CS", "cross", [one] * 3, [one] * 2)
+        assert values == pytest.approx([1.0, 1.0, None], abs=1e-5)
 
 
 def test_paper_leaves_out_an_empty_crop():
-    one, lost = Observation(np.ones(2, dtype=np.float32), True), Observation(None, True)
-    values = paper_similarities("body", "self", [one, lost, one], [one, one, lost])["CS"]
-    assert [value is None for value in values.per_frame] == [False, True, True]
-    assert [len(side) for side in paper_selection("body", [one, lost, one], [one, one, one])] == [2, 3]
+    one, lost = Observation(np.ones(2, dtype=np.float32), True), Observation(None, False)
+    values, _ = values_of("paper", "Body-CS", "self", [one, lost, one], [one, one, lost])
+    assert [value is None for value in values] == [False, True, True]
 
 
 def test_batch_rule_weighs_the_last_batch_more():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
 import torch
 
-from iper_bench.metrics.backbones.facenet import prepare
+from iper_bench.metrics.backbones.facenet import normalise
+from iper_bench.metrics.backbones.network import grey_levels
 from iper_bench.metrics.cropping import area_resized, face_crop
 from iper_bench.metrics.face_detector import FaceDetector
 from tests.oracles import cases, load, oracle_files
@@ -73,7 +75,7 @@ def test_reference(path, detector):
         difference = np.abs(face.transpose(2, 0, 1).astype(int) - arrays[f"face_u8_{name}"])
         assert difference.max() <= CROP_LEVELS
         assert (difference > 0).mean() <= CROP_SHARE
-        assert prepare(face).numpy().max() <= 1
+        assert normalise(grey_levels(face)).numpy().max() <= 1
         plain = faces if np.array_equal(truncated, image) else detector.detect(image)
         assert_close(plain.boxes, arrays[f"boxes_untruncated_{name}"], PIXEL)
         assert_close(plain.probabilities, arrays[f"probs_untruncated_{name}"], PROBABILITY)
@@ -87,3 +89,23 @@ def test_tiny_and_plain_frames_have_no_face(detector):
 def test_label_names_the_weights(detector):
     assert detector.label.startswith("mtcnn@")
     assert detector.label == FaceDetector(torch.device("cpu")).label
+
+
+def test_the_largest_face_is_the_packages_largest(detector):
+    """Weights in another order in memory and planes instead of interleaved channels change nothing."""
+    import facenet_pytorch
+
+    judge = facenet_pytorch.MTCNN(min_face_size=20, device=torch.device("cpu"))
+    face = skimage.data.astronaut()[0:256, 96:352]
+    both = np.concatenate([face, cv2.resize(face, (128, 128)).repeat(2, axis=0)], axis=1)
+    for image in (face, np.ascontiguousarray(face[:, ::-1]), np.ascontiguousarray(both)):
+        boxes, probabilities, points = judge.detect(image, landmarks=True)
+        found = detector.detect(image)
+        assert_close(found.boxes, boxes.astype(np.float64), 1e-4)
+        assert_close(found.probabilities, probabilities.astype(np.float64), 1e-5)
+        assert_close(found.points, points.astype(np.float64), 1e-4)
+        box = detector.largest(image)
+        assert box.dtype == np.float32
+        np.testing.assert_array_equal(box, found.boxes[0])
+    assert detector.largest(np.full((64, 64, 3), 128, np.uint8)) is None
+    assert detector.largest(np.zeros((19, 200, 3), np.uint8)) is None

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from iper_bench.metrics.backbones import lpips_trunks
+from iper_bench.metrics.backbones.network import grey_levels
 from iper_bench.metrics.lpips import lpips_distance, plain_distance, unit_maps
 from tests.oracles import cases, load, oracle_files
 
@@ -42,7 +43,9 @@ def test_reference(path, name):
     taps = lpips_trunks.TRUNKS[name].taps
 
     def maps(image):
-        outputs = lpips_trunks.tap_outputs(features, taps, lpips_trunks.prepare(image)[None])
+        outputs = lpips_trunks.tap_outputs(
+            features, taps, lpips_trunks.NORMALISE["signed"](grey_levels(image))[None]
+        )
         return [tensor[0].numpy() for tensor in outputs]
 
     assert len(arrays["order"])
@@ -68,7 +71,9 @@ def test_reference_of_taps(path):
     for name in described:
         features, taps = ruled_trunk(name), lpips_trunks.TRUNKS[name].taps
         image = arrays[f"pred_{arrays['order'][0]}"]  # the first prediction, by the description
-        outputs = lpips_trunks.tap_outputs(features, taps, lpips_trunks.prepare(image)[None])
+        outputs = lpips_trunks.tap_outputs(
+            features, taps, lpips_trunks.NORMALISE["signed"](grey_levels(image))[None]
+        )
         assert [list(tap.shape[1:]) for tap in outputs] == arrays[f"{name}_{shapes}"].tolist()
         for key, found in (
             ("mean", [float(tap.mean()) for tap in outputs]),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from iper_bench.metrics.averages import frame_mean, mean_of_batch_means
+from iper_bench.averages import OVER_ALL_TRIALS, averaged, frame_mean, mean_of_batch_means
 from iper_bench.metrics.cropping import paper_frame
-from iper_bench.metrics.definitions_table import markdown
 from iper_bench.metrics.profiles import PROFILES
 from iper_bench.metrics.psnr import psnr_paper
 from iper_bench.metrics.suite import FrameSet, MetricSuite
@@ -26,7 +25,7 @@ def trial(frames: int, noise: int) -> tuple[np.ndarray, np.ndarray]:
     return predictions.astype(np.uint8), truths
 
 
-def test_a_trial_has_the_evaluators_value_and_a_data_set_does_not(tmp_path):
+def test_a_trial_has_the_evaluators_value_and_the_rows_give_that_of_a_data_set(tmp_path):
     suite = MetricSuite(
         ["paper"], weights_dir=tmp_path, batch_size=7
     )  # how frames are read is another matter
@@ -50,14 +49,18 @@ def test_a_trial_has_the_evaluators_value_and_a_data_set_does_not(tmp_path):
     over_frames = frame_mean([value for alone in each for value in alone])
     assert abs(over_trials - official) > 0.1
     assert abs(over_frames - official) > 0.1
-    assert not PAPER.comparable
+    # what the store needs for it lies in the rows
+    assert {value.average for value in values} == {"batches-16"}
+    assert values[0].average in OVER_ALL_TRIALS
+    rows = [one for value in values for one in value.per_frame]
+    assert averaged(rows, values[0].average) == pytest.approx(official, abs=1e-9)
 
 
-def test_texts_name_the_batches_and_the_size():
-    for metric in PAPER.metrics["self"]:
-        words = str(PAPER.text(metric))
-        assert "batches of 16 frames of one trial" in words, metric
-        assert "512x512" in words, metric
-        assert "native" not in words, metric
-    assert "at native size" in PROFILES.get("standard").text("LPIPS")["input"]
-    assert "bit-compatible" not in markdown()
+def test_every_metric_sees_the_evaluators_frame_and_average():
+    for definition in PAPER.every("self"):
+        assert definition["frame"] == "linear-512", definition.metric
+        assert definition["average"].startswith("batches-16"), definition.metric
+        assert "his_evaluators" in definition.source
+    for definition in PAPER.every("cross"):
+        assert definition["frame"] == "linear-512", definition.metric
+    assert PROFILES.get("standard").definition("LPIPS")["frame"] == "native"

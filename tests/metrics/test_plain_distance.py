@@ -9,10 +9,9 @@ import torch
 from PIL import Image, ImageFilter
 
 from iper_bench.metrics.backbones import efficientnet_lite0, lpips_trunks
-from iper_bench.metrics.bench import Bench
-from iper_bench.metrics.feature_cache import FeatureCache
+from iper_bench.metrics.backbones.network import grey_levels
 from iper_bench.metrics.lpips import plain_distance, unit_maps
-from iper_bench.metrics.profiles import offline
+from iper_bench.metrics.suite import FrameSet, MetricSuite
 from tests.metrics.seeded_weights import seeded
 
 # the packages warn of their own use of deprecated arguments when they are imported and called
@@ -39,7 +38,9 @@ def test_reference_on_a_seeded_trunk():
         maps = [
             [
                 tap[0].numpy()
-                for tap in lpips_trunks.tap_outputs(trunk, taps, lpips_trunks.prepare(frame)[None])
+                for tap in lpips_trunks.tap_outputs(
+                    trunk, taps, lpips_trunks.NORMALISE["signed"](grey_levels(frame))[None]
+                )
             ]
             for frame in frames
         ]
@@ -69,7 +70,9 @@ def test_reference_of_the_whole_distance():
             ]
         expected.append(float(torch.cat(each).mean()))
     assert len(taps) == 5
-    perceptual = offline.PROFILE.perceptual(Bench(weights_dir=None, device="cpu"))
-    found = perceptual.distances(blurred, [truth, truth], FeatureCache())
+    suite = MetricSuite(["offline"], metrics=["LPIPS"])
+    pair = FrameSet([np.stack(blurred)], truths=[np.stack([truth, truth])])
+    (value,) = suite.measure(pair, "self").values
+    found = value.per_frame
     assert found == pytest.approx(expected, rel=1e-4)  # folded norms, fifty layers of float32
     assert 0 < found[0] < found[1]

@@ -10,10 +10,9 @@ import skimage.data
 import torch
 from PIL import Image, ImageFilter
 
-from iper_bench.metrics.backbones import inception, osnet
+from iper_bench.metrics.backbones import inception, osnet, person_detector
 from iper_bench.metrics.backbones.person_detector import IDENTITY as DETECTOR
 from iper_bench.metrics.backbones.person_detector import PERSON
-from iper_bench.metrics.profiles import standard
 from iper_bench.metrics.suite import FrameSet, MetricSuite
 from tests.metrics.seeded_weights import seeded
 from tests.metrics.small_detector import everything_is, small_images
@@ -26,9 +25,9 @@ MEAN, DEVIATION = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])  # Im
 @pytest.fixture(scope="module")
 def nets():
     """OSNet and the FID graph with seeded weights."""
-    body, whole = osnet.OSNet(instance_norm=False), inception.FidInception()
+    body, whole = osnet.graph(instance_norm=False), inception.fid_graph()
     body.load_state_dict(seeded(body, shares=OSNET_SHARES))
-    whole.net.load_state_dict(seeded(whole.net))
+    whole.load_state_dict(seeded(whole))
     return body.eval(), whole.eval()
 
 
@@ -38,10 +37,10 @@ def suite(nets, tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     body, whole = nets
     torch.save(body.state_dict(), folder / osnet.STANDARD_IDENTITY.files[-1])
-    torch.save(whole.net.state_dict(), folder / inception.STANDARD_IDENTITY.files[0])
+    torch.save(whole.state_dict(), folder / inception.STANDARD_IDENTITY.files[0])
     torch.save(everything_is(PERSON), folder / DETECTOR.files[0])  # the person is the whole frame
     with pytest.MonkeyPatch.context() as patch, small_images():
-        patch.setattr(standard, "DETECTOR", replace(DETECTOR, sha256=None))
+        patch.setattr(person_detector, "IDENTITY", replace(DETECTOR, sha256=None))
         patch.setattr(inception, "STANDARD_IDENTITY", replace(inception.STANDARD_IDENTITY, sha256=None))
         yield MetricSuite(["standard"], weights_dir=folder)
     for path in folder.iterdir():
@@ -73,7 +72,7 @@ def whole_features(net, frames):
 
     inputs = np.stack([[resized(frame[..., channel]) for channel in range(3)] for frame in frames])
     with torch.inference_mode():
-        return net(torch.from_numpy((inputs - 128) / 128)).double().numpy()
+        return inception.pooled(net, torch.from_numpy((inputs - 128) / 128)).double().numpy()
 
 
 def distance(ours, theirs):

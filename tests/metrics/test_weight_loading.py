@@ -14,15 +14,16 @@ from iper_bench.errors import UserError
 from iper_bench.metrics.backbones import (
     efficientnet_lite0,
     facenet,
+    hmr,
     inception,
     lpips_trunks,
     osnet,
+    pcb,
     person_detector,
     yolov3_spp,
 )
 from iper_bench.metrics.backbones.weight_loading import load_network, read_floats, read_tensors
 from iper_bench.metrics.frames import FrameSet
-from iper_bench.metrics.profiles.standard import imagenet_input
 from iper_bench.metrics.suite import MetricSuite
 from iper_bench.metrics.weights import Identity, WeightFile, check_weights
 
@@ -30,10 +31,6 @@ CPU = torch.device("cpu")
 TOY = Identity("toy", "two linear layers", ("toy.pth",), None, "none", "none", "the toy shop")
 METRICS = Path(__file__).resolve().parents[2] / "iper_bench" / "metrics"
 CUT_OFF = 0.6  # share of a download that arrived
-
-
-def _osnet(identity, instance_norm):
-    return lambda file: osnet.load(file, identity, imagenet_input, CPU, instance_norm=instance_norm)
 
 
 def _efficientnet(file):
@@ -57,8 +54,10 @@ LOADERS = {
     "inception, paper": (lambda file: inception.load_paper(file, CPU), inception.PAPER_IDENTITY.source),
     "inception, FID": (lambda file: inception.load_standard(file, CPU), inception.STANDARD_IDENTITY.source),
     "lpips": (lambda file: lpips_trunks.load("alex", file, CPU), "download.pytorch.org"),
-    "osnet, paper": (_osnet(osnet.PAPER_IDENTITY, True), osnet.PAPER_IDENTITY.source),
-    "osnet, standard": (_osnet(osnet.STANDARD_IDENTITY, False), osnet.STANDARD_IDENTITY.source),
+    "osnet, paper": (lambda file: osnet.load_paper(file, CPU), osnet.PAPER_IDENTITY.source),
+    "osnet, standard": (lambda file: osnet.load_standard(file, CPU), osnet.STANDARD_IDENTITY.source),
+    "pcb": (lambda file: pcb.load(file, CPU), pcb.IDENTITY.source),
+    "hmr": (lambda file: hmr.load(file, CPU), hmr.IDENTITY.source),
     "fasterrcnn": (lambda file: person_detector.PersonDetector(file, CPU), person_detector.IDENTITY.source),
     "yolov3_spp": (lambda file: yolov3_spp.PaperPersonDetector(file, CPU), yolov3_spp.IDENTITY.source),
 }
@@ -209,7 +208,7 @@ def test_the_forms_in_which_weights_are_published_load(form, tmp_path):
 def test_a_suite_passes_the_refusal_on(tmp_path):
     (tmp_path / lpips_trunks.TRUNKS["alex"].identity.files[0]).write_bytes(b"junk")
     frames = np.zeros((1, 40, 40, 3), np.uint8)
-    with pytest.raises(UserError, match=r"alexnet-owt-7be5be79\.pth: not a whole torch file"):
+    with pytest.raises(UserError, match=r"alexnet-owt-7be5be79\.pth: sha256 begins with .*expected 7be5be79"):
         MetricSuite(["standard"], weights_dir=tmp_path).measure(FrameSet([frames], [frames]), "self")
 
 

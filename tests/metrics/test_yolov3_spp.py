@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from iper_bench.metrics.backbones import yolov3_spp as yolo
+from iper_bench.metrics.person_boxes import person_box
 from iper_bench.metrics.weights import WeightFile
 from tests.metrics import darknet
 
@@ -102,10 +103,15 @@ def test_known_answer_of_one_person_everywhere(detector):
         # four cells of 32 pixels, row by row, the centre in the middle of each
         expected = [[x, y, 373, 326, sigmoid, sigmoid] for y in (16, 48) for x in (16, 48)]
         np.testing.assert_allclose(sure[:, :6], expected, rtol=1e-6)
-        # merged to one box about (32, 32), scaled by 64 / 416 as the evaluator does, enlarged, cut, truncated
+        # merged to one box about (32, 32), in the detector's own pixels
+        box = detector.largest(frame)
+        np.testing.assert_allclose(box, [32 - 186.5, 32 - 163, 32 + 186.5, 32 + 163], atol=1e-4)
+        # scaled by 64 / 416 as the evaluator does, enlarged, cut, truncated
         scale = SIDE / 416
         right, bottom = (int(32 * scale + 1.05 * side * scale / 2) for side in (373, 326))
-        assert detector.largest(frame) == (0, 0, right, bottom)
+        assert person_box(box, SIDE, SIDE) == (0, 0, right, bottom)
+        # a frame whose sides are no multiples of 32 is filled up: its cells are those of 64 x 64
+        np.testing.assert_array_equal(detector.largest(frame[:50, :34]), box)
         detector._net.head1[1].bias[2 * 85 + 5] = 0.0  # another class is now as likely or likelier
         detector._net.head1[1].bias[2 * 85 + 6] = SURELY
         assert detector.largest(frame) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -14,6 +15,7 @@ from rich.console import Console
 from iper_bench.errors import UserError
 from iper_bench.report.page import ReportFiles, write_report
 from iper_bench.store.row import Row
+from iper_bench.store.run_folder import RunFolder
 from tests.report.made_up import rows_of, write_run
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -106,7 +108,8 @@ def test_both_pages_say_what_matters(report: ReportFiles, outline: Outline) -> N
             "dataset synthetic",
             "f1f1",
             "about Face-FD",
-            "metric: Face-FD; range: 255",
+            "metric: Face-FD",
+            "range: 255",
             "id-attlwb",
             "2.4.0",
         ):
@@ -170,6 +173,79 @@ def test_several_runs_and_profiles_make_sections(tmp_path: Path) -> None:
     text = files.markdown.read_text(encoding="utf-8")
     assert "profile offline" in text
     assert "profile standard" in text
+
+
+def described(comparable: bool, why_not: str, rows: list[Row]) -> dict[str, object]:
+    """A profile as the runner writes it."""
+    definitions = {
+        row.definition: {
+            "profile": row.profile,
+            "metric": row.metric,
+            "setting": row.setting,
+            "kind": "some_kind",
+            "version": 3,
+            "choices": {"frame": "native", "average": "frames"},
+            "weights": {"network": "net@0123456789ab"},
+            "words": {"frame": "uint8 RGB | at native size", "average": "mean of frames"},
+            "source": "a paper of ours",
+        }
+        for row in rows
+    }
+    return {"comparable": comparable, "why_not": why_not, "metrics": {}, "definitions": definitions}
+
+
+def test_passports_are_written_in_words(tmp_path: Path) -> None:
+    rows = rows_of("a", clips=2, profile="paper")
+    run = write_run(tmp_path / "run", rows, changes={"profiles": {"paper": described(True, "", rows)}})
+    files = write_report([run], tmp_path / "out")
+    markdown = files.markdown.read_text(encoding="utf-8")
+    html = " ".join(" ".join(Outline(files.html.read_text(encoding="utf-8")).words).split())
+    for text, pipe in ((markdown, "\\|"), (html, "|")):
+        for words in (
+            f"frame: uint8 RGB {pipe} at native size",
+            "average: mean of frames",
+            "kind: some_kind 3",
+            "weights of network: net@0123456789ab",
+            "source: a paper of ours",
+        ):
+            assert words in text, words
+        assert "not comparable with the paper" not in text
+    test_markdown_tables_have_equal_columns(files)
+
+
+def test_profiles_that_are_not_comparable_say_why_wherever_the_papers_numbers_stand(tmp_path: Path) -> None:
+    rows = [row for steps in (0, 50) for row in rows_of("a", clips=3, steps=steps, profile="standard")]
+    profiles = {"standard": described(False, "best practice of today", rows)}
+    files = write_report(
+        [write_run(tmp_path / "run", rows, changes={"profiles": profiles})], tmp_path / "out"
+    )
+    markdown = files.markdown.read_text(encoding="utf-8")
+    words = "not comparable with the paper"
+    places = [line for line in markdown.splitlines() if words in line]
+    assert any(line.startswith("## synthetic") for line in places), "section"
+    assert sum(line.startswith("### sn = 2") for line in places) == 2, "tables"
+    assert any(line.startswith("PSNR of a over personalization steps") for line in places), "sweep plot"
+    assert any(line.startswith("* Profile standard: best practice of today") for line in places)
+    assert any(line.startswith("* **Profiles:** standard") for line in places)
+    assert sum(line.startswith("| standard |") for line in places) == len({row.definition for row in rows})
+    heads = [line for line in markdown.splitlines() if line.startswith("| method | PSNR ↑ ‡")]
+    assert len(heads) == 2
+    assert words in files.html.read_text(encoding="utf-8")
+
+
+def test_two_definitions_of_a_number_within_a_run_are_one_line(tmp_path: Path) -> None:
+    rows = rows_of("a", clips=2)
+    odd = next(row for row in rows if row.metric == "SSIM")
+    rows[rows.index(odd)] = dataclasses.replace(odd, definition="other")
+    run = write_run(tmp_path / "run", [row for row in rows if row.metric == "PSNR"])
+    folder = RunFolder.open(run)
+    own = [row for row in rows if row.unit == odd.unit]
+    folder.write_unit(odd.unit, {"name": "x"}, folder.plan_definitions(), own, {})
+    unit = next(row.unit for row in rows if row.metric == "SSIM" and row.unit != odd.unit)
+    own = [row for row in rows if row.unit == unit]
+    folder.write_unit(unit, {"name": "y"}, folder.plan_definitions(), own, {})
+    with pytest.raises(UserError, match="two definitions of SSIM in profile 'offline'"):
+        write_report([run], tmp_path / "out")
 
 
 def test_an_unfinished_run_is_shown_as_such(tmp_path: Path) -> None:

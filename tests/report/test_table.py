@@ -13,9 +13,10 @@ from rich.console import Console
 from iper_bench.errors import UserError
 from iper_bench.report import paper
 from iper_bench.report.evidence import Evidence, Measurement, RunFacts, combine
+from iper_bench.report.numerals import MISSING, digits_for, number, percent
 from iper_bench.report.reading import measurements_of, paper_directions
 from iper_bench.report.render import heading, print_table, to_markdown
-from iper_bench.report.table import LAYOUT, MISSING, build_table, digits_for, further_table, number, percent
+from iper_bench.report.table import LAYOUT, build_table, further_table
 from iper_bench.report.table import settings_of as places_of
 from tests.report.made_up import rows_of
 
@@ -114,6 +115,30 @@ def test_offline_is_marked_everywhere() -> None:
     assert "with the paper" not in to_markdown(standard)
 
 
+def test_what_a_plan_says_about_comparability_is_marked_everywhere() -> None:
+    from pathlib import Path
+
+    def table(profile: str, profiles: dict[str, dict[str, object]]):  # type: ignore[no-untyped-def]
+        facts = RunFacts(Path("run"), "p", profiles=profiles)
+        rows = rows_of("a", profile=profile)
+        evidence = combine([(facts, measurements_of(rows))], paper_directions())
+        return build_table(evidence, evidence.benches()[0], sn=2, steps=0)
+
+    stated = {
+        "standard": {"comparable": False, "why_not": "best practice"},
+        "paper": {"comparable": True, "why_not": ""},
+    }
+    standard = table("standard", stated)
+    assert all("‡" in heading(column) for column in standard.columns)
+    assert "not comparable with the paper" in standard.title
+    assert "‡ profile standard: not comparable with the paper (best practice)" in to_markdown(standard)
+    paper_table = table("paper", stated)
+    assert "‡" not in to_markdown(paper_table)
+    assert "with the paper" not in to_markdown(paper_table)
+    assert "‡" in to_markdown(table("offline", stated)), "an older plan says nothing: offline never was"
+    assert "‡" not in to_markdown(table("standard", {}))
+
+
 def test_every_column_has_its_definition_and_network() -> None:
     table = table_of(rows_of("a"))
     for column in table.columns:
@@ -121,6 +146,29 @@ def test_every_column_has_its_definition_and_network() -> None:
         assert "definition offline" in note
         assert "feature network" in note
     assert any("FID" in n and "inception 7f21" in n for n in table.notes)
+
+
+def test_the_papers_average_is_named_below_its_columns() -> None:
+    rows = [
+        dataclasses.replace(r, average="batches-16", per_frame=[r.value] * 24)
+        for r in rows_of("a", profile="paper")
+        if r.metric == "PSNR"
+    ]
+    table = table_of(rows)
+    assert any("averaged by batches-16" in note for note in table.notes)
+    assert any(note.startswith("batches-16: the paper's evaluator") for note in table.notes)
+    assert not any("batches" in note for note in table_of(rows_of("a")).notes)
+
+
+def test_intervals_over_actors_stand_beside_those_over_clips() -> None:
+    rows = [dataclasses.replace(r, actor=r.clip.partition("/")[0]) for r in rows_of("a")]
+    table = table_of(rows)
+    cell = table.part("self").rows[0].cells[0]
+    assert cell.actors.startswith("4 actors [")
+    assert cell.actors.partition(" actors ")[2] != cell.interval
+    assert cell.actors in to_markdown(table)
+    assert any("Actors: the same" in note for note in table.notes)
+    assert table_of(rows_of("a")).rows[0].cells[0].actors == ""
 
 
 def test_missing_values_are_not_zero_and_have_a_reason() -> None:
@@ -216,6 +264,72 @@ def test_two_runs_that_contradict_each_other_are_refused() -> None:
             ],
             {},
         )
+
+
+DEFINED = {
+    "profile": "offline",
+    "metric": "PSNR",
+    "setting": "self",
+    "kind": "psnr",
+    "version": 1,
+    "choices": {"frame": "native", "average": "frames"},
+    "weights": {},
+    "words": {"frame": "uint8 RGB", "average": "mean of frames"},
+    "source": "somewhere",
+}
+
+
+def two_runs(  # type: ignore[no-untyped-def]
+    first: dict[str, object], second: dict[str, object], *, metric: str = "PSNR", method: str = "b", **changes
+):
+    """Runs "one" and "two" whose definitions of one metric are these."""
+    from pathlib import Path
+
+    parts = []
+    for folder, name, text in (("one", "a", first), ("two", method, second)):
+        rows = [r for r in rows_of(name, definition=folder) if r.metric == metric and r.setting == "self"]
+        if folder == "two":
+            rows = [dataclasses.replace(r, **changes) for r in rows]
+        facts = RunFacts(Path(folder), "p", definitions={rows[0].definition: text})
+        parts.append((facts, measurements_of(rows)))
+    return combine(parts, {})
+
+
+@pytest.mark.parametrize("method", ["a", "b"])
+def test_two_passports_in_a_column_are_refused_with_what_differs(method: str) -> None:
+    other = {**DEFINED, "choices": {"frame": "linear-512", "average": "frames"}, "words": {"frame": "other"}}
+    with pytest.raises(UserError) as error:
+        two_runs(DEFINED, other, method=method)
+    text = str(error.value)
+    ids = [rows_of("a", definition=folder)[0].definition for folder in ("one", "two")]
+    wanted = (
+        f"two definitions of PSNR in profile 'offline', {ids[0]} and {ids[1]}: frame (native and linear-512)"
+    )
+    assert text.startswith(f"one and two: {wanted};"), text
+    assert "try: iper-bench explain one two" in text
+    assert "average" not in text
+
+
+def test_weights_that_differ_are_named() -> None:
+    ours, theirs = ({**DEFINED, "weights": {"network": name}} for name in ("net@1", "net@2"))
+    with pytest.raises(UserError, match=r"weights of network \(net@1 and net@2\)"):
+        two_runs(ours, theirs, metric="LPIPS", backbone="net@2")
+    with pytest.raises(UserError, match="what differs is not on record"):
+        two_runs({}, {})
+    with pytest.raises(
+        UserError, match=r"kind \(psnr and other\), version \(1 and 2\), average \(frames and"
+    ):
+        two_runs(DEFINED, {**DEFINED, "kind": "other", "version": 2, "choices": {"average": "batches-16"}})
+
+
+def test_a_run_without_the_weights_may_stand_beside_one_with_them() -> None:
+    """Nothing was measured there: its passport lacks the weights, and so does its column every value."""
+    with_weights = {**DEFINED, "weights": {"network": "net@1"}}
+    missing = {"value": None, "reason": "no weights", "backbone": None, "count": 0}
+    evidence = two_runs(with_weights, DEFINED, metric="LPIPS", **missing)
+    assert [m.value is None for m in evidence.measurements] == [False, True]
+    with pytest.raises(UserError, match="average"):
+        two_runs(with_weights, {**DEFINED, "choices": {}}, metric="LPIPS", **missing)
 
 
 def test_order_of_runs_and_rows_changes_nothing() -> None:

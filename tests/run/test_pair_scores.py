@@ -31,6 +31,18 @@ def test_numbers_are_those_of_the_suite(scores: PairScores) -> None:
     assert "efficientnet" in scores.notes["network"]
 
 
+def test_the_batch_changes_nothing(scores: PairScores, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictions, truths = frames(2, 5), frames(3, 5)
+    wanted = scores(predictions, truths)
+    monkeypatch.setattr("iper_bench.run.pair_scores.BATCH", 2)
+    assert scores(predictions, truths) == wanted
+
+
+def test_sides_of_different_lengths(scores: PairScores) -> None:
+    with pytest.raises(ValueError, match="3 predictions and 2 truths"):
+        scores(frames(0), frames(1)[:2])
+
+
 def test_identical_frames(scores: PairScores) -> None:
     found = scores(frames(0), frames(0))
     assert math.isinf(found["PSNR"])

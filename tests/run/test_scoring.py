@@ -13,7 +13,7 @@ from iper_bench.metrics.frames import FrameSet
 from iper_bench.metrics.metric import SETTINGS
 from iper_bench.metrics.scores import MetricValue
 from iper_bench.run.plan import Grid, make_plan
-from iper_bench.run.scoring import SuiteScorer, rows_of_group, rows_of_unit
+from iper_bench.run.scoring import SuiteScorer, rows_of_group, rows_of_unit, trial_places
 from tests.run.toys import ToyDataset, ToyMethod, toy_protocol
 
 SIDE = 48
@@ -41,6 +41,10 @@ def test_the_plan_states_every_definition(scorer: SuiteScorer) -> None:
             assert described["definitions"][value.definition]["metric"] == value.metric
     assert scorer.definitions()["offline"] == described
     assert described["metrics"]["PSNR"]["direction"] == "higher"
+    assert described["comparable"] is False
+    assert "networks" in described["why_not"]
+    for definition in described["definitions"].values():
+        assert set(definition["words"]) == set(definition["choices"])
 
 
 def test_unknown_devices_and_profiles() -> None:
@@ -66,7 +70,27 @@ def test_rows(tmp_path: Path) -> None:
     assert first.provenance == {"torch": "2", "method": plan.units[0].identity}
     assert (second.value, second.reason) == (None, "no face")
     assert (third.value, third.reason) == (None, "not a finite number (nan)")
+    assert (first.average, first.detections, first.actor, first.place) == ("frames", None, "", 0)
     (pooled,) = rows_of_group(plan.units, "toy", values[:1], {})
     assert (pooled.clip, pooled.trial) == ("*", "*")
     assert pooled.unit != plan.units[0].id
     assert pooled.unit == rows_of_group(plan.units[::-1], "toy", values[:1], {})[0].unit
+
+
+def test_rows_say_where_their_trial_stands_and_what_was_found(tmp_path: Path) -> None:
+    grid = Grid.of((1, 2), (0,), SETTINGS, 0, None)
+    plan = make_plan({"toy": ToyMethod()}, ToyDataset(), toy_protocol(tmp_path), grid, {})
+    places = trial_places(plan.trials)
+    for setting in SETTINGS:
+        ordered = [trial.name for trial in plan.trials if trial.setting == setting]
+        assert [places[name] for name in ordered] == [0, 1, 2]
+    found = {"reference": 3, "prediction": 2, "both": 2, "frames": 3}
+    value = MetricValue(
+        *("paper", "Face-CS", 1.0, None, 3, 3, [1.0, 1.0, 1.0], "net@12", "d1"),
+        average="batches-16-zero",
+        detections=found,
+    )
+    (row,) = rows_of_unit(plan.units[0], "toy", [value], {}, actor="p0", place=2)
+    assert (row.average, row.detections, row.actor, row.place) == ("batches-16-zero", found, "p0", 2)
+    (pooled,) = rows_of_group(plan.units, "toy", [value], {})
+    assert (pooled.average, pooled.detections) == ("batches-16-zero", found)

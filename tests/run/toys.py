@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from iper_bench.averages import averaged
 from iper_bench.data.clip import BodyTrack, Clip, Images
 from iper_bench.data.dataset import Dataset
 from iper_bench.errors import unknown_name
@@ -157,10 +158,14 @@ class ToyMethod:
 
 
 class ToyScorer:
-    """Mean absolute difference (self), mean colour (cross), and the distance of mean colours over the set."""
+    """Mean absolute difference (self), mean colour (cross), and the distance of mean colours over the set.
 
-    def __init__(self, version: int = 1) -> None:
+    A frame is "detected" where its first pixel is bright; values are averaged by the rule ``average``.
+    """
+
+    def __init__(self, version: int = 1, average: str = "frames") -> None:
         self.version = version
+        self.average = average
         self.measured = 0
 
     def definitions(self) -> Mapping[str, Any]:
@@ -175,30 +180,51 @@ class ToyScorer:
             assert frames.truths is not None
             theirs = np.concatenate(list(frames.truths)).astype(np.float64)
             values = np.abs(ours - theirs).mean(axis=(1, 2, 3))
-            return UnitScores([self._value("difference", values)])
+            return UnitScores([self._value("difference", values, seen(ours, theirs))])
         assert frames.reals is not None
         theirs = np.concatenate(list(frames.reals)).astype(np.float64)
+        found = seen(ours, theirs)
         features = SetFeatures(
             ours.mean(axis=(1, 2)).astype(np.float32),
             theirs.mean(axis=(1, 2)).astype(np.float32),
             len(ours),
             len(theirs),
+            (found["prediction"], found["reference"], found["both"]),
         )
-        return UnitScores([self._value("colour", ours.mean(axis=(1, 2, 3)))], {"toy/whole": features})
+        values = ours.mean(axis=(1, 2, 3))
+        return UnitScores([self._value("colour", values, found)], {"toy/whole": features})
 
     def pool(self, features: Sequence[Mapping[str, SetFeatures]], setting: str) -> list[MetricValue]:
         ours = np.concatenate([one["toy/whole"].prediction for one in features])
         theirs = np.concatenate([one["toy/whole"].reference for one in features])
         value = float(np.linalg.norm(ours.mean(axis=0) - theirs.mean(axis=0)))
         name, count = "distance", len(ours)
-        return [MetricValue("toy", name, value, None, count, count, None, None, f"{name}-{self.version}")]
+        parts = [one["toy/whole"].detected or (0, 0, 0) for one in features]
+        sides = ("prediction", "reference", "both")
+        found = {side: sum(part[place] for part in parts) for place, side in enumerate(sides)}
+        return [
+            MetricValue(
+                *("toy", name, value, None, count, count, None, None, f"{name}-{self.version}"),
+                average="none",
+                detections={**found, "frames": count},
+            )
+        ]
 
-    def _value(self, name: str, values: np.ndarray) -> MetricValue:
+    def _value(self, name: str, values: np.ndarray, found: Mapping[str, int]) -> MetricValue:
         per_frame: list[float | None] = [float(value) for value in values]
-        mean, count = float(values.mean()), len(values)
+        mean, count = averaged(per_frame, self.average), len(values)
         return MetricValue(
-            "toy", name, mean, None, count, count, per_frame, None, f"{name}-{self.version}", None
+            *("toy", name, mean, None, count, count, per_frame, None, f"{name}-{self.version}"),
+            average=self.average,
+            detections=found,
         )
+
+
+def seen(ours: np.ndarray, theirs: np.ndarray) -> dict[str, int]:
+    """Detections of two sides (N, H, W, 3)."""
+    mine, its = (side[:, 0, 0, 0] > 127 for side in (ours, theirs))
+    both = sum(bool(a and b) for a, b in zip(mine, its, strict=False))
+    return {"prediction": int(mine.sum()), "reference": int(its.sum()), "both": both, "frames": len(ours)}
 
 
 def toy_request(out: Path, **changes: Any) -> RunRequest:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
-from iper_bench.metrics.backbones.network import Image, Network
+from iper_bench.metrics.backbones.network import Network
+from iper_bench.metrics.backbones.normalisation import centred
 from iper_bench.metrics.backbones.weight_loading import load_network
 from iper_bench.metrics.weights import Identity, WeightFile, check_weights
 
@@ -41,10 +41,7 @@ IDENTITY = Identity(
 )
 
 
-def prepare(image: Image) -> torch.Tensor:
-    """uint8 (h, w, 3) to float32 (3, h, w), normalised, same size."""
-    values = (image.astype(np.float32) - np.float32(MEAN)) / np.float32(DEVIATION)
-    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+normalise = centred(MEAN, DEVIATION)
 
 
 @dataclass(frozen=True)
@@ -144,5 +141,5 @@ def load(device: torch.device) -> tuple[Network, Network]:
     """Two views of one network: the (1280,) embedding, and the five block outputs (C, h, w)."""
     module, file = package_module(device)
     folded = EfficientNetLite0(module)
-    embedding = Network(IDENTITY, file, prepare, folded.embedding, device)
-    return embedding, Network(IDENTITY, file, prepare, folded.taps, device)
+    embedding = Network(IDENTITY, file, normalise, folded.embedding, device)
+    return embedding, Network(IDENTITY, file, normalise, folded.taps, device)

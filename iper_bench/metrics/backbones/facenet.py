@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
-from iper_bench.metrics.backbones.network import Image, Network
+from iper_bench.metrics.backbones.network import Network
+from iper_bench.metrics.backbones.normalisation import centred
 from iper_bench.metrics.backbones.weight_loading import load_network
 from iper_bench.metrics.weights import Identity, WeightFile
 
@@ -27,13 +27,11 @@ IDENTITY = Identity(
     preprocessing="uint8 RGB face 160x160, (x - 127.5) / 128",
     licence="MIT (code); weights trained on VGGFace2, research",
     source="the release assets of timesler/facenet-pytorch",
+    url="https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/20180402-114759-vggface2.pt",
 )
 
 
-def prepare(image: Image) -> torch.Tensor:
-    """uint8 (160, 160, 3) to float32 (3, 160, 160)."""
-    values = (image.astype(np.float32) - np.float32(MEAN)) / np.float32(DEVIATION)
-    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+normalise = centred(MEAN, DEVIATION)
 
 
 def embedding_module() -> Any:
@@ -51,4 +49,4 @@ def embedding_module() -> Any:
 def load(file: WeightFile, device: torch.device) -> Network:
     """The network with the weights of ``file``. Raises UserError when they do not fit."""
     module = load_network(embedding_module(), IDENTITY, file.path, device, without=CLASSIFIER)
-    return Network(IDENTITY, file, prepare, lambda inputs: (module(inputs),), device)
+    return Network(IDENTITY, file, normalise, lambda inputs: (module(inputs),), device)

@@ -2,7 +2,8 @@
 
 From: torchvision's networks (trunks, weights by path) and the ``lpips`` package (heads, bundled). The package
 itself is not used: its constructor downloads trunks.
-Must agree with: ``lpips.npz`` to 2e-6. Input RGB float32 in [-1, 1], shifted and scaled as below.
+Must agree with: ``lpips.npz`` to 2e-6. Input RGB float32 in [-1, 1], shifted and scaled as below; on request
+in [0, 1], the error of Wangt-CN/DisCo#41.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ import numpy.typing as npt
 import torch
 
 from iper_bench.hashing import file_sha256
-from iper_bench.metrics.backbones.network import Image, Network
+from iper_bench.metrics.backbones.network import Network
+from iper_bench.metrics.backbones.normalisation import Normalise, channelwise, signed, unit
 from iper_bench.metrics.backbones.weight_loading import load_network, read_tensors
-from iper_bench.metrics.psnr import signed_unit
 from iper_bench.metrics.weights import Identity, WeightFile
 
 SHIFT = (-0.030, -0.088, -0.188)  # lpips ScalingLayer
@@ -29,6 +30,11 @@ SCALE = (0.458, 0.448, 0.450)
 HEADS_VERSION = "v0.1"
 TRUNK_PREFIX = "features."  # torchvision's name of the part that is used
 HEADS_PACKAGE = "lpips==0.1.4"
+HEADS_SHA256 = {  # of the files in that package
+    "alex": "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+    "vgg": "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+    "squeeze": "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
+}
 
 
 @dataclass(frozen=True)
@@ -51,15 +57,18 @@ def _identity(name: str, network: str, files: tuple[str, ...]) -> Identity:
         preprocessing="RGB in [-1, 1], minus shift, divided by scale of the lpips package",
         licence="BSD-3-Clause (torchvision), BSD-2-Clause (lpips)",
         source="download.pytorch.org/models",
+        url=f"https://download.pytorch.org/models/{files[0]}",
+        hash_in_name=True,
     )
 
 
-def _heads_identity(name: str) -> Identity:
+def heads_identity(name: str) -> Identity:
+    """Who the head weights of trunk ``name`` are."""
     return Identity(
         name=f"lpips_{name}_heads",
         architecture=f"LPIPS {HEADS_VERSION} heads, one weight per channel and tap",
         files=(f"{name}.pth",),
-        sha256=None,
+        sha256=HEADS_SHA256[name],
         preprocessing="unit-normalised taps",
         licence="BSD-2-Clause (lpips)",
         source="pip package lpips",
@@ -84,10 +93,11 @@ TRUNKS: Mapping[str, Trunk] = {
 }
 
 
-def prepare(image: Image) -> torch.Tensor:
-    """uint8 (H, W, 3) to the trunk's float32 (3, H, W)."""
-    signed = torch.from_numpy(np.ascontiguousarray(signed_unit(image).transpose(2, 0, 1)))
-    return (signed - torch.tensor(SHIFT)[:, None, None]) / torch.tensor(SCALE)[:, None, None]
+#: grey levels to the trunk's input by what it is fed with; "unit" is the error
+NORMALISE: Mapping[str, Normalise] = {
+    "signed": channelwise(signed, SHIFT, SCALE),
+    "unit": channelwise(unit, SHIFT, SCALE),
+}
 
 
 def heads_path(name: str) -> Path:
@@ -100,7 +110,7 @@ def heads_path(name: str) -> Path:
 
 def heads(name: str) -> list[npt.NDArray[np.float32]]:
     """Non-negative channel weights (C,) per tap."""
-    state = read_tensors(_heads_identity(name), heads_path(name))
+    state = read_tensors(heads_identity(name), heads_path(name))
     return [state[f"lin{tap}.model.1.weight"].numpy().ravel() for tap in range(len(TRUNKS[name].taps))]
 
 
@@ -123,9 +133,11 @@ def tap_outputs(features: Any, taps: Sequence[int], inputs: torch.Tensor) -> tup
     return tuple(found)
 
 
-def load(name: str, file: WeightFile, device: torch.device) -> Network:
+def load(name: str, file: WeightFile, device: torch.device, values: str = "signed") -> Network:
     """Trunk ``name`` with the ``features.*`` entries of ``file``; its label hashes trunk and heads
-    together. Raises UserError when they do not fit.
+    together. Raises UserError when the entries do not fit.
+
+    ``values``: a name of ``NORMALISE``.
     """
     trunk = TRUNKS[name]
     module = load_network(trunk_module(name), trunk.identity, file.path, device, below=TRUNK_PREFIX)
@@ -133,7 +145,7 @@ def load(name: str, file: WeightFile, device: torch.device) -> Network:
     return Network(
         trunk.identity,
         WeightFile(file.path, both),
-        prepare,
+        NORMALISE[values],
         lambda inputs: tap_outputs(module, trunk.taps, inputs),
         device,
     )

@@ -15,14 +15,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from iper_bench.metrics.backbones.normalisation import Normalise
 from iper_bench.metrics.weights import Identity, WeightFile
 
 DEVICE_BATCH = 32
 
 Image = npt.NDArray[np.uint8]
-Prepare = Callable[[Image], torch.Tensor]
+Features = npt.NDArray[np.float32]
 Forward = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
+Project = Callable[[Features], Features]
 Module = TypeVar("Module", bound=torch.nn.Module)
+
+
+def grey_levels(image: Image) -> torch.Tensor:
+    """uint8 (h, w, 3) to float32 (3, h, w) in [0, 255]."""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float()
 
 
 class Network:
@@ -32,33 +39,42 @@ class Network:
     ----------
     identity: who it is.
     file: the weights that were loaded.
-    prepare: one uint8 (h, w, 3) image to one float32 (3, H, W) input.
+    normalise: float32 grey levels (3, H, W) in [0, 255], RGB, to the input (3, H, W); it does not resize.
     forward: inputs (B, 3, H, W) to one or more feature tensors, each with the batch first.
     device: where ``forward`` expects its input.
+    project: features (n, d) to class logits (n, classes), float32; ``None`` for a network without classes.
 
-    ``prepare`` and ``label`` (name and hash of the weights) are attributes.
+    ``normalise``, ``project`` and ``label`` (name and hash of the weights) are attributes.
     """
 
     def __init__(
-        self, identity: Identity, file: WeightFile, prepare: Prepare, forward: Forward, device: torch.device
+        self,
+        identity: Identity,
+        file: WeightFile,
+        normalise: Normalise,
+        forward: Forward,
+        device: torch.device,
+        *,
+        project: Project | None = None,
     ) -> None:
         self.identity = identity
         self.label = identity.label(file.sha256)
-        self.prepare = prepare
+        self.normalise = normalise
+        self.project = project
         self._forward = forward
         self._device = device
 
-    def features(self, images: Sequence[Image]) -> list[tuple[npt.NDArray[np.float32], ...]]:
+    def features(self, images: Sequence[Image]) -> list[tuple[Features, ...]]:
         """Feature tensors of each image without the batch axis, float32, in order.
 
-        Images are uint8 (h, w, 3).
+        Images are uint8 (h, w, 3), at the size that the network is to see.
         """
-        return self.features_of_inputs([self.prepare(image) for image in images])
+        return self.features_of_inputs([self.normalise(grey_levels(image)) for image in images])
 
-    def features_of_inputs(self, inputs: Sequence[torch.Tensor]) -> list[tuple[npt.NDArray[np.float32], ...]]:
-        """The same from prepared float32 (3, H, W) inputs of one shape."""
+    def features_of_inputs(self, inputs: Sequence[torch.Tensor]) -> list[tuple[Features, ...]]:
+        """The same from normalised float32 (3, H, W) inputs of one shape."""
         size = 1 if self._device.type == "cpu" else DEVICE_BATCH
-        results: list[tuple[npt.NDArray[np.float32], ...]] = []
+        results: list[tuple[Features, ...]] = []
         for start in range(0, len(inputs), size):
             chunk = list(inputs[start : start + size])
             padded = torch.stack(chunk + chunk[-1:] * (size - len(chunk))).to(self._device)
@@ -67,11 +83,18 @@ class Network:
             results.extend(tuple(tensor[row] for tensor in outputs) for row in range(len(chunk)))
         return results
 
-    def embed(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
+    def embed(self, images: Sequence[Image]) -> Features:
         """First feature tensor of each image, flattened, (N, d) float32."""
         return np.stack([outputs[0].ravel() for outputs in self.features(images)])
 
 
-def frozen(module: Module, device: torch.device) -> Module:
-    """Eval mode, no gradients, on the device."""
-    return module.eval().requires_grad_(False).to(device)
+def frozen(module: Module, device: torch.device, *, interleaved: bool = False) -> Module:
+    """Eval mode, no gradients, on the device.
+
+    ``interleaved``: on a CPU, channels last in memory, which saves an eighth of AlexNet's time, a fifth of
+    Inception's and over half of SqueezeNet's, mostly in max pools. Values move by rounding alone.
+    """
+    module = module.eval().requires_grad_(False).to(device)
+    if interleaved and device.type == "cpu":
+        module.to(memory_format=torch.channels_last)
+    return module

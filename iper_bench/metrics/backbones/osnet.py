@@ -1,26 +1,26 @@
 """OSNet, the re-identification network behind Body-CS and Body-FD of the `paper` and `standard` profiles.
 
-From: Zhou et al. 2019 (omni-scale feature learning); entry names as in KaiyangZhou/deep-person-reid, so that
-its files load. ``instance_norm`` is the IBN variant of the evaluator (its first two stages normalise per
-instance).
+From: Zhou et al. 2019 (omni-scale feature learning) as package torchreid has it (extra ``reid``), the code of
+KaiyangZhou/deep-person-reid. ``instance_norm`` is the IBN variant of the evaluator (its first stages
+normalise per instance).
 Must agree with: ``backbones.npz``, ``osnet_x1_0`` and ``osnet_ibn_x1_0``.
 """
 
 from __future__ import annotations
 
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
 import torch
-from torch import nn
 
-from iper_bench.metrics.backbones.network import Network, Prepare
+from iper_bench.metrics.backbones.network import Network
+from iper_bench.metrics.backbones.normalisation import imagenet
 from iper_bench.metrics.backbones.weight_loading import load_network
-from iper_bench.metrics.weights import Identity, WeightFile
+from iper_bench.metrics.weights import Identity, MissingWeightsError, WeightFile
 
-CHANNELS = (64, 256, 384, 512)  # x1.0
-BLOCKS_PER_STAGE = 2
-BOTTLENECK = 4  # inner width = outer width / 4
-STREAMS = 4  # receptive fields of 3, 5, 7, 9
-GATE_REDUCTION = 16
-DIMENSIONS = 512
+PLACES = ("reid/models/osnet.py", "models/osnet.py")  # in the package of PyPI, in that of its authors
 CLASSIFIER = "classifier."  # unused at test time; its size depends on the training set
 
 _ZOO = "the model zoo of KaiyangZhou/deep-person-reid"
@@ -44,122 +44,60 @@ STANDARD_IDENTITY = Identity(
     preprocessing="ImageNet mean and standard deviation",
     licence="MIT (code); weights for research",
     source=_ZOO,
+    url="https://huggingface.co/kaiyangzhou/osnet/resolve/main/"
+    "osnet_x1_0_msmt17_combineall_256x128_amsgrad_ep150_stp60_lr0.0015_b64_fb10_softmax_labelsmooth_flip_jitter.pth",
 )
 
 
-class _ConvNorm(nn.Module):
-    """Convolution, normalisation, optional ReLU."""
+def graph(*, instance_norm: bool) -> Any:
+    """OSNet x1.0 of torchreid without its classifier: float32 (B, 3, H, W) normalised to (B, 512), not
+    negative in eval mode.
 
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int = 1,
-        *,
-        stride: int = 1,
-        instance: bool = False,
-        relu: bool = True,
-    ) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
-        self.bn = nn.InstanceNorm2d(outputs, affine=True) if instance else nn.BatchNorm2d(outputs)
-        self._relu = relu
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.bn(self.conv(x))
-        return torch.relu(x) if self._relu else x
-
-
-class _LightConv(nn.Module):
-    """Pointwise, then depthwise 3x3, normalisation, ReLU."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 1, bias=False)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.relu(self.bn(self.conv2(self.conv1(x))))
-
-
-class _Gate(nn.Module):
-    """Channel weights shared by the streams of a block."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Conv2d(channels, channels // GATE_REDUCTION, 1)
-        self.fc2 = nn.Conv2d(channels // GATE_REDUCTION, channels, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        pooled = x.mean(dim=(2, 3), keepdim=True)
-        return x * torch.sigmoid(self.fc2(torch.relu(self.fc1(pooled))))
-
-
-class _Block(nn.Module):
-    """Four streams of growing receptive field, gated and summed, around a residual."""
-
-    def __init__(self, inputs: int, outputs: int, *, instance: bool) -> None:
-        super().__init__()
-        inner = outputs // BOTTLENECK
-        self.conv1 = _ConvNorm(inputs, inner)
-        self.conv2a = _LightConv(inner)
-        for depth, letter in zip(range(2, STREAMS + 1), "bcd", strict=True):
-            setattr(self, f"conv2{letter}", nn.Sequential(*(_LightConv(inner) for _ in range(depth))))
-        self.gate = _Gate(inner)
-        self.conv3 = _ConvNorm(inner, outputs, relu=False)
-        self.downsample = None if inputs == outputs else _ConvNorm(inputs, outputs, relu=False)
-        self.IN = nn.InstanceNorm2d(outputs, affine=True) if instance else None
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        inner = self.conv1(x)
-        streams = [self.gate(getattr(self, f"conv2{letter}")(inner)) for letter in "abcd"]
-        out = self.conv3(torch.stack(streams).sum(dim=0))
-        out = out + (x if self.downsample is None else self.downsample(x))
-        return torch.relu(out if self.IN is None else self.IN(out))
-
-
-class OSNet(nn.Module):
-    """OSNet x1.0 without its classifier.
-
-    Input float32 (B, 3, H, W) normalised; output (B, 512), non-negative.
+    Raises MissingWeightsError without the package.
     """
-
-    def __init__(self, *, instance_norm: bool) -> None:
-        super().__init__()
-        self.conv1 = _ConvNorm(3, CHANNELS[0], 7, stride=2, instance=instance_norm)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.conv2 = _stage(CHANNELS[0], CHANNELS[1], instance=instance_norm, reduce=True)
-        self.conv3 = _stage(CHANNELS[1], CHANNELS[2], instance=False, reduce=True)
-        self.conv4 = _stage(CHANNELS[2], CHANNELS[3], instance=False, reduce=False)
-        self.conv5 = _ConvNorm(CHANNELS[3], CHANNELS[3])
-        self.fc = nn.Sequential(nn.Linear(CHANNELS[3], DIMENSIONS), nn.BatchNorm1d(DIMENSIONS), nn.ReLU())
-
-    def feature_maps(self, x: torch.Tensor) -> torch.Tensor:
-        """The convolutional trunk, (B, 512, H / 16, W / 16)."""
-        x = self.maxpool(self.conv1(x))
-        for stage in (self.conv2, self.conv3, self.conv4, self.conv5):
-            x = stage(x)
-        return x
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc(self.feature_maps(x).mean(dim=(2, 3)))
+    library = _library()
+    build = library.osnet_ibn_x1_0 if instance_norm else library.osnet_x1_0
+    module = build(num_classes=1, pretrained=False)
+    module.classifier = torch.nn.Identity()
+    return module
 
 
-def _stage(inputs: int, outputs: int, *, instance: bool, reduce: bool) -> nn.Sequential:
-    layers: list[nn.Module] = [
-        _Block(inputs if index == 0 else outputs, outputs, instance=instance)
-        for index in range(BLOCKS_PER_STAGE)
-    ]
-    if reduce:
-        layers.append(nn.Sequential(_ConvNorm(outputs, outputs), nn.AvgPool2d(2, stride=2)))
-    return nn.Sequential(*layers)
+def _library() -> ModuleType:
+    """The one file of torchreid that holds the network: it needs torch alone, whereas the package imports
+    gdown and TensorBoard, and warns.
+    """
+    package = find_spec("torchreid")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        for place in PLACES:
+            spec = spec_from_file_location("torchreid_osnet", Path(folder, place))
+            if spec and spec.loader and Path(folder, place).is_file():
+                library = module_from_spec(spec)
+                spec.loader.exec_module(library)
+                return library
+    raise MissingWeightsError("OSNet needs the package torchreid; try: pip install 'iper-bench[reid]'")
 
 
-def load(
-    file: WeightFile, identity: Identity, prepare: Prepare, device: torch.device, *, instance_norm: bool
-) -> Network:
-    """OSNet with the weights of ``file``, its classifier apart. Raises UserError when they do not fit."""
-    module = OSNet(instance_norm=instance_norm)
-    network = load_network(module, identity, file.path, device, without=CLASSIFIER)
-    return Network(identity, file, prepare, lambda inputs: (network(inputs),), device)
+def load_paper(file: WeightFile, device: torch.device) -> Network:
+    """OSNet-IBN with the weights of ``file``, its classifier apart. Raises UserError when they do not fit,
+    MissingWeightsError without torchreid.
+    """
+    return _load(file, PAPER_IDENTITY, device, instance_norm=True)
+
+
+def load_standard(file: WeightFile, device: torch.device) -> Network:
+    """OSNet with the weights of ``file``, its classifier apart. Raises UserError when they do not fit,
+    MissingWeightsError without torchreid.
+    """
+    return _load(file, STANDARD_IDENTITY, device, instance_norm=False)
+
+
+def _load(file: WeightFile, identity: Identity, device: torch.device, *, instance_norm: bool) -> Network:
+    network = load_network(
+        graph(instance_norm=instance_norm),
+        identity,
+        file.path,
+        device,
+        without=CLASSIFIER,
+        interleaved=not instance_norm,  # instance norms are slower then
+    )
+    return Network(identity, file, imagenet, lambda inputs: (network(inputs),), device)

@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from iper_bench.metrics.backbones.network import Image
+from iper_bench.metrics.backbones.network import Image, grey_levels
+from iper_bench.metrics.backbones.normalisation import unit
 from iper_bench.metrics.backbones.weight_loading import load_network
+from iper_bench.metrics.person_boxes import largest_box
 from iper_bench.metrics.weights import Identity, WeightFile
 
 SCORE = 0.8  # as the evaluator's objectness threshold
@@ -27,6 +29,7 @@ IDENTITY = Identity(
     preprocessing="RGB in [0, 1] at native size; the detector resizes inside",
     licence="BSD-3-Clause (torchvision)",
     source="download.pytorch.org/models",
+    url="https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
 )
 
 
@@ -43,9 +46,8 @@ class PersonDetector:
 
     def largest(self, image: Image) -> npt.NDArray[np.float32] | None:
         """Box (4,) in pixels of a uint8 (H, W, 3) frame, or ``None``."""
-        unit = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().to(self._device) / 255
         with torch.inference_mode():
-            found = self._net([unit])[0]
+            found = self._net([unit(grey_levels(image)).to(self._device)])[0]
         return largest_person(*(found[key].cpu().numpy() for key in ("boxes", "labels", "scores")))
 
 
@@ -55,8 +57,4 @@ def largest_person(
     """The person box of largest area with at least the threshold's score; ties: the first; ``None`` for no
     person.
     """
-    people = boxes[(labels == PERSON) & (scores >= SCORE)]
-    if len(people) == 0:
-        return None
-    areas = (people[:, 2] - people[:, 0]) * (people[:, 3] - people[:, 1])
-    return np.asarray(people[int(areas.argmax())], dtype=np.float32)
+    return largest_box(boxes[(labels == PERSON) & (scores >= SCORE)])

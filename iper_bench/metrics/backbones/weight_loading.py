@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors.torch import load_file
 
 from iper_bench.metrics.backbones.network import Module, frozen
 from iper_bench.metrics.weights import Identity, unfit_weights
@@ -23,6 +24,7 @@ COUNTER = "num_batches_tracked"  # absent from files of before 2018, unused in e
 SHOWN = 3  # entries named in a message; the rest is counted
 LONGEST_KEY = 60  # characters of an entry's name in a message
 FLOAT_BYTES = 4
+SAFETENSORS = ".safetensors"
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -35,14 +37,16 @@ def load_network(
     *,
     below: str = "",
     without: str | None = None,
+    interleaved: bool = True,
 ) -> Module:
-    """Fill ``module`` with the tensors of a torch file and freeze it in eval mode on ``device``.
+    """Fill ``module`` with the tensors of a file and freeze it in eval mode on ``device``.
 
     Parameters
     ----------
     identity: whose weights the file should hold.
     below: only entries with this prefix belong to ``module``, whose own names lack it.
     without: entries with this prefix are of a part that is not used.
+    interleaved: see :func:`frozen`.
 
     Raises UserError for a file that is not one of plain tensors, and when entries are missing, unexpected, of
     another shape or not finite.
@@ -56,19 +60,22 @@ def load_network(
     if problems:
         raise unfit_weights(identity, path, f"holds another network: {', '.join(problems)}")
     module.load_state_dict(state, strict=False)  # counters may be absent
-    return frozen(module, device)
+    return frozen(module, device, interleaved=interleaved)
 
 
 def read_tensors(identity: Identity, path: Path) -> dict[str, torch.Tensor]:
-    """The named tensors of a torch file on the CPU, ``module.`` prefixes removed.
+    """The named tensors of a torch or safetensors file on the CPU, ``module.`` prefixes removed.
 
     Raises UserError for anything else, and for values that are not finite.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        if path.suffix == SAFETENSORS:
+            content: object = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file stops torch's reader in a dozen ways, from struct to assert
         raise unfit_weights(
-            identity, path, "not a whole torch file that can be read safely (weights only)"
+            identity, path, "not a whole torch or safetensors file that can be read safely (weights only)"
         ) from error
     if isinstance(content, dict) and isinstance(content.get(NESTED), dict):
         content = content[NESTED]

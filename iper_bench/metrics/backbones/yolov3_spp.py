@@ -1,10 +1,9 @@
 """YOLOv3-SPP, the person detector of the `paper` profile.
 
 From: Redmon and Farhadi 2018 with the spatial pyramid block; reads the Darknet file ``yolov3-spp.weights`` of
-the evaluator. Input RGB in [0, 1] with sides that are multiples of 32, no letterbox; output rows in pixels of
-the input. Must agree with: the parameter count of the evaluator's network, 62 998 749, and Darknet's plan of
-the network run layer by layer on seeded weights (``tests/metrics/darknet.py``); its trained weights were not
-at hand.
+the evaluator. Input RGB in [0, 1] at native size, no letterbox; output rows in pixels of the input.
+Must agree with: the parameter count of the evaluator's network, 62 998 749, and Darknet's plan of the network
+run layer by layer on seeded weights (``tests/metrics/darknet.py``); its trained weights were not at hand.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from iper_bench.metrics.backbones.network import Image, frozen
+from iper_bench.metrics.backbones.network import Image, frozen, grey_levels
+from iper_bench.metrics.backbones.normalisation import unit
 from iper_bench.metrics.backbones.weight_loading import read_floats
-from iper_bench.metrics.cropping import Box
 from iper_bench.metrics.person_boxes import largest_person
 from iper_bench.metrics.weights import Identity, WeightFile
 
@@ -35,6 +34,7 @@ ANCHORS = (  # pixels of the input, per head from coarse to fine
 )
 STRIDES = (32, 16, 8)
 SLOPE = 0.1  # leaky ReLU
+FILL = 0.5
 HEADER = 5  # int32 values before the weights of a Darknet file
 
 IDENTITY = Identity(
@@ -45,6 +45,7 @@ IDENTITY = Identity(
     preprocessing="RGB in [0, 1], 512x512",
     licence="public domain (Darknet)",
     source="pjreddie.com/darknet/yolo",
+    url="https://pjreddie.com/media/files/yolov3-spp.weights",
 )
 
 
@@ -169,7 +170,9 @@ def decoded(raw: torch.Tensor, stride: int, anchors: tuple[tuple[float, float], 
 
 
 class PaperPersonDetector:
-    """The evaluator's person box of a square frame, its scaling by side / 416 included."""
+    """The evaluator's person detector, up to its box. Raises UserError when the weights of ``file`` do not
+    fit.
+    """
 
     def __init__(self, file: WeightFile, device: torch.device) -> None:
         module = YoloV3Spp()
@@ -179,11 +182,19 @@ class PaperPersonDetector:
         self.label = IDENTITY.label(file.sha256)
 
     def raw(self, image: Image) -> npt.NDArray[np.float32]:
-        """The network's rows (n, 85) for a uint8 (S, S, 3) image."""
-        unit = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().to(self._device) / 255
-        with torch.inference_mode():
-            return np.asarray(self._net(unit[None])[0].cpu().numpy(), dtype=np.float32)
+        """The network's rows (n, 85) for a uint8 (H, W, 3) image, in its pixels.
 
-    def largest(self, image: Image) -> Box | None:
-        """The largest person, or ``None``."""
-        return largest_person(self.raw(image), image.shape[0])
+        Sides that are no multiples of 32 are filled up to the right and below with the grey of Darknet.
+        """
+        height, width = (-side % STRIDES[0] for side in image.shape[:2])
+        inputs = F.pad(unit(grey_levels(image)), (0, width, 0, height), value=FILL)
+        with torch.inference_mode():
+            rows = self._net(inputs[None].to(self._device))[0]
+        return np.asarray(rows.cpu().numpy(), dtype=np.float32)
+
+    def largest(self, image: Image) -> npt.NDArray[np.float32] | None:
+        """Box (4,) of the largest person in pixels of a uint8 (H, W, 3) frame, or ``None``.
+
+        The evaluator's scaling by side / 416 is no part of it: ``person_boxes.person_box``.
+        """
+        return largest_person(self.raw(image))

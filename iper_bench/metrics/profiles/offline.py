@@ -8,145 +8,71 @@ favour that method over those that were not trained on it.
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-import torch
-
-from iper_bench.metrics import cropping
-from iper_bench.metrics.averages import frame_mean
-from iper_bench.metrics.backbones import efficientnet_lite0
-from iper_bench.metrics.backbones.network import Network
-from iper_bench.metrics.bench import Bench
-from iper_bench.metrics.face_detector import FaceDetector
-from iper_bench.metrics.frechet import frechet_distance
-from iper_bench.metrics.head_region import MINIMUM_FACE, RULE, head_region
-from iper_bench.metrics.kernel_distance import kernel_distance
-from iper_bench.metrics.lpips import plain_distance
-from iper_bench.metrics.perceptual import Perceptual
-from iper_bench.metrics.profiles.detection_rules import (
-    STANDARD_TEXT,
-    standard_selection,
-    standard_similarities,
+from iper_bench.metrics.profiles.best_practice import (
+    PSNR_POOLED,
+    PSNR_STANDARD,
+    SSIM_STANDARD,
+    Part,
+    flicker,
+    lpips,
+    set_metric,
+    whole_sets,
 )
-from iper_bench.metrics.profiles.pixel import FRECHET_TEXT, KERNEL_TEXT, NATIVE_FRAME, STANDARD_PIXEL, native
 from iper_bench.metrics.profiles.profile import Profile
-from iper_bench.metrics.source import Source
 
-WHOLE_SIDE = 224  # EfficientNet-Lite0's training size
-FACE_SIDE = 128  # faces of small frames hold less than this already
-PERCEPTUAL_TEXT = {
-    "input": "uint8 RGB at native size, (x - 127) / 128",
-    "taps": f"outputs of blocks {', '.join(map(str, efficientnet_lite0.TAP_BLOCKS))}, unit-normalised"
-    f" over channels",
-    "distance": "squared difference, summed over channels, mean over space, mean over taps; no learned heads",
+NETWORK = "efficientnet_lite0"
+MAPS = {"frame": "native", "network": NETWORK, "values": "own", "heads": "none"}
+WHOLE = {
+    "frame": "native",
+    "detector": "none",
+    "box": "none",
+    "missing": "nothing",
+    "crop": "bicubic-224",  # EfficientNet-Lite0's training size
+    "network": NETWORK,
 }
-WHOLE_TEXT = {"crop": "whole frame", "resize": f"PIL bicubic to {WHOLE_SIDE}x{WHOLE_SIDE}, uint8"}
-BODY_TEXT = {
-    "box": "projected body enlarged by 1.05 about its centre, as the caller gives it, clipped and truncated",
-    "resize": "uint8 crop, PIL bilinear (antialiased) to 256x128",
-}
-FACE_TEXT = {
-    "region": RULE,
-    "detector": f"MTCNN of facenet-pytorch, minimum face {MINIMUM_FACE} px of the region, 0.6/0.7/0.7,"
-    f" largest box",
-    "resize": f"uint8 crop of the region, OpenCV area to {FACE_SIDE}x{FACE_SIDE}, no alignment, no margin",
-}
+BODY = Part("Body", {**WHOLE, "detector": "given", "box": "clipped", "crop": "bilinear-256x128"})
+# faces of small frames hold less than 128 px already
+FACE = Part("Face", {**WHOLE, "detector": "mtcnn-30-head", "box": "clipped", "crop": "area-128"})
 
-Frame = npt.NDArray[np.uint8]
-Box = npt.NDArray[np.floating]
-
-
-def _networks(bench: Bench) -> tuple[Network, Network]:
-    """The embedding and the perceptual taps of one network."""
-    return bench.once("efficientnet_lite0", lambda: efficientnet_lite0.load(bench.device))
-
-
-def _perceptual(bench: Bench) -> Perceptual:
-    return Perceptual(_networks(bench)[1], plain_distance, PERCEPTUAL_TEXT)
-
-
-def _whole(bench: Bench) -> Source:
-    def select(frame: Frame, box: Box | None) -> tuple[torch.Tensor | None, bool]:
-        resized = cropping.resize_pil(frame, WHOLE_SIDE, WHOLE_SIDE, bicubic=True)
-        return efficientnet_lite0.prepare(resized), True
-
-    return Source("whole", _networks(bench)[0], select, WHOLE_TEXT)
-
-
-def _body(bench: Bench) -> Source:
-    def select(frame: Frame, box: Box | None) -> tuple[torch.Tensor | None, bool]:
-        if box is None or not cropping.usable(box):
-            return None, False
-        height, width = frame.shape[:2]
-        part = cropping.crop(frame, cropping.enlarged_box(box, height, width, factor=1.0))
-        if part is None:
-            return None, False
-        return efficientnet_lite0.prepare(cropping.resize_pil(part, *cropping.BODY_SIZE)), True
-
-    return Source("body", _networks(bench)[0], select, BODY_TEXT)
-
-
-def _face(bench: Bench) -> Source:
-    detector = bench.once(
-        f"mtcnn/{MINIMUM_FACE}", lambda: FaceDetector(bench.device, minimum_face=MINIMUM_FACE)
-    )
-
-    def select(frame: Frame, box: Box | None) -> tuple[torch.Tensor | None, bool]:
-        region = head_region(frame, box)
-        faces = detector.detect(region)
-        if faces is None:
-            return None, False
-        return efficientnet_lite0.prepare(cropping.face_crop(region, faces.boxes[0], FACE_SIDE)), True
-
-    return Source("face", _networks(bench)[0], select, {**FACE_TEXT, "detector_weights": detector.label})
-
+_FID, _KID, _FID_OF_CLIP = whole_sets(WHOLE)
+_FLICKER, _FLICKER_OF_TRUTH, _FLICKER_EXCESS, _FLICKER_RATIO = flicker(MAPS)
 
 PROFILE = Profile(
     name="offline",
     summary="standard definitions with the weights that pip brings; not comparable with published numbers;"
     " its feature network is also the training loss of attlwb's packaged weights, which favours attlwb",
     comparable=False,
-    frame=native,
-    frame_text=NATIVE_FRAME,
-    pixel=STANDARD_PIXEL,
-    perceptual=_perceptual,
-    perceptual_text=PERCEPTUAL_TEXT,
-    sources={"whole": _whole, "body": _body, "face": _face},
-    source_texts={"whole": WHOLE_TEXT, "body": BODY_TEXT, "face": FACE_TEXT},
-    similarities=standard_similarities,
-    similarity_text=STANDARD_TEXT,
-    selection=standard_selection,
-    sets={
-        "FID": ("whole", frechet_distance, FRECHET_TEXT),
-        "KID": ("whole", kernel_distance, KERNEL_TEXT),
-        "Body-FD": ("body", frechet_distance, FRECHET_TEXT),
-        "Face-FD": ("face", frechet_distance, FRECHET_TEXT),
-    },
-    average=frame_mean,
+    why_not="other networks than the paper's; and LPIPS, CS, FD and FID share theirs with the training loss"
+    " of attlwb's packaged weights",
     metrics={
         "self": (
-            "PSNR",
-            "PSNR/pooled",
-            "SSIM",
-            "LPIPS",
-            "Body-CS",
-            "Face-CS",
-            "Face-CS/detected",
-            "Face-rate/prediction",
-            "Face-rate/reference",
+            PSNR_STANDARD,
+            PSNR_POOLED,
+            SSIM_STANDARD,
+            lpips(MAPS),
+            _FLICKER,
+            _FLICKER_EXCESS,
+            BODY.similarity,
+            *(FACE.similarity, FACE.detected, FACE.at_truth_box, *FACE.rates),
         ),
         "cross": (
-            "Body-CS",
-            "Body-CS/centroid",
-            "Face-CS",
-            "Face-CS/detected",
-            "Face-CS/centroid",
-            "Face-rate/prediction",
-            "Face-rate/reference",
-            "FID",
-            "KID",
-            "Body-FD",
-            "Face-FD",
+            *(BODY.similarity, BODY.centroid),
+            *(FACE.similarity, FACE.detected, FACE.centroid, *FACE.rates),
+            *(_FID, _KID, _FID_OF_CLIP, BODY.distance, FACE.distance),
+            _FLICKER,
+        ),
+    },
+    on_request={
+        "self": (
+            *(_FLICKER_OF_TRUTH, _FLICKER_RATIO),
+            *(BODY.detected, BODY.at_truth_box, *BODY.rates),
+            _FID_OF_CLIP,
+        ),
+        "cross": (
+            *(BODY.detected, *BODY.rates),
+            set_metric("FID/infinity", WHOLE, statistic="frechet-infinity").named(
+                "FID/infinity", source="Chong and Forsyth 2020"
+            ),
         ),
     },
 )
