@@ -24,11 +24,12 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -432,8 +433,27 @@ def compare(
     report_values(names, values["ours"], found)
 
 
+class KeptReferences(FeatureCache):
+    """Keeps in memory what a disk cache would keep, for installations without one."""
+
+    kept: ClassVar[dict[str, tuple[np.ndarray, ...]]] = {}
+
+    def get(self, key: str) -> tuple[np.ndarray, ...] | None:
+        """See :class:`FeatureCache`."""
+        return super().get(key) or self.kept.get(key)
+
+    def put(self, key: str, arrays: Sequence[np.ndarray], keep: bool = False) -> None:
+        """See :class:`FeatureCache`."""
+        super().put(key, arrays, keep=keep)
+        if keep:
+            self.kept[key] = tuple(arrays)
+
+
 def disk_cached(folder: Path) -> FeatureCache:
     """A cache with nothing in memory over a folder."""
+    if find_spec("iper_bench.metrics.disk_cache") is None:
+        print("  no disk cache here: references are kept in memory, so that reading them costs nothing")
+        return KeptReferences()
     from iper_bench.metrics.disk_cache import DiskCache
 
     return FeatureCache(disk=DiskCache(folder, 4 << 30))

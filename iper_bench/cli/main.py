@@ -23,6 +23,7 @@ VERBS = {
     "protocol": ("iper_bench.cli.protocol:protocol", "list and show evaluation protocols"),
     "method": ("iper_bench.cli.method:method", "list the methods that can be benchmarked"),
     "metric": ("iper_bench.cli.metric:metric", "list metrics, show their exact definitions"),
+    "cache": ("iper_bench.cli.cache:cache", "show and clear the features kept on disk"),
     "weights": ("iper_bench.cli.weights:weights", "list, show and convert weights"),
     "train": ("iper_bench.cli.train:train", "train a method on a dataset"),
     "imitate": ("iper_bench.cli.imitate:imitate", "draw a person in somebody else's motion"),

@@ -22,6 +22,8 @@ class Bench:
     def __init__(self, *, weights_dir: Path | None, device: str, cache: FeatureCache | None = None) -> None:
         self.device = torch.device(device)
         self.cache = FeatureCache() if cache is None else cache
+        # kernels of another version or device differ in the last bits
+        self.cache.tag = f"torch {torch.__version__}|{self.device.type}|float32"
         self._folder = weights_folder(weights_dir)
         self._built: dict[str, Any] = {}
 

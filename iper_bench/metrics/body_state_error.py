@@ -52,8 +52,15 @@ def components_per_frame(
 
 def _geodesic(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Angle between rotations given as axis-angle (N, J, 3), radians (N, J), through unit quaternions."""
-    dots = np.abs(np.einsum("njq,njq->nj", _quaternions(first), _quaternions(second)))
-    return np.asarray(2 * np.arccos(np.clip(dots, 0.0, 1.0)))
+    ours, theirs = _quaternions(first), _quaternions(second)
+    dots = np.abs(np.einsum("njq,njq->nj", ours, theirs))
+    crossed = (
+        theirs[..., :1] * ours[..., 1:]
+        - ours[..., :1] * theirs[..., 1:]
+        - np.cross(ours[..., 1:], theirs[..., 1:])
+    )
+    # an arc cosine alone loses half of the digits of small angles
+    return np.asarray(2 * np.arctan2(np.linalg.norm(crossed, axis=-1), dots))
 
 
 def _quaternions(axis_angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from iper_bench.metrics.disk_cache import DiskCache
+
 MEMORY_BOUND = 512 * 1024**2  # bytes; about 800 frames of 128 px with their perceptual features
 
 
@@ -36,9 +38,18 @@ def content_key(source: str, frame: npt.NDArray[np.uint8] | str, box: npt.NDArra
 
 
 class FeatureCache:
-    """A bounded map from content to tuples of arrays."""
+    """A bounded map from content to tuples of arrays.
 
-    def __init__(self, bound: int = MEMORY_BOUND) -> None:
+    Parameters
+    ----------
+    bound: bytes in memory. disk: where entries that are worth it are kept between runs.
+
+    ``tag`` is what else the arrays depend on (versions, device, dtype); callers put it into their keys.
+    """
+
+    def __init__(self, bound: int = MEMORY_BOUND, disk: DiskCache | None = None) -> None:
+        self.tag = ""
+        self._disk = disk
         self._bound = bound
         self._size = 0
         self._entries: OrderedDict[str, tuple[npt.NDArray[np.float32], ...]] = OrderedDict()
@@ -48,13 +59,19 @@ class FeatureCache:
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
+        elif self._disk is not None and (entry := self._disk.get(key)) is not None:
+            self._remember(key, entry)
         return entry
 
     def put(self, key: str, arrays: Sequence[npt.NDArray[np.float32]], keep: bool = False) -> None:
-        """Keep ``arrays``, dropping the oldest entries beyond the bound."""
+        """Keep ``arrays``, dropping the oldest entries beyond the bound; with ``keep`` on disk too."""
         if key in self._entries:
             return
-        entry = tuple(arrays)
+        self._remember(key, tuple(arrays))
+        if keep and self._disk is not None:
+            self._disk.put(key, arrays)
+
+    def _remember(self, key: str, entry: tuple[npt.NDArray[np.float32], ...]) -> None:
         self._entries[key] = entry
         self._size += _bytes(entry)
         while self._size > self._bound and len(self._entries) > 1:

@@ -44,8 +44,10 @@ def frechet_curve(
 ) -> FrechetCurve:
     """The curve of two sets (n, d) and (m, d); both sides are thinned to the same share.
 
-    Raises UndefinedError for fewer than 10 samples on a side.
+    Raises UndefinedError for fewer than 10 samples on a side, ValueError for fewer than 2 points.
     """
+    if points < 2:
+        raise ValueError(f"{points} point gives no line")
     count = min(len(prediction), len(reference))
     if count < SMALLEST:
         raise UndefinedError(

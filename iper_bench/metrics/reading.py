@@ -19,6 +19,8 @@ from iper_bench.metrics.frame_rules import RULES, rule_for
 
 T = TypeVar("T")
 
+SMALL = 64 * 1024  # bytes of one frame's features; PCB's are the largest with 48 KiB, maps have megabytes
+
 
 class Reading:
     """A batch.
@@ -28,7 +30,8 @@ class Reading:
     frames: uint8 (B, H, W, 3).
     given: body boxes (B, 4) that come with the frames, or ``None``.
     cache: of features by content.
-    keep: whether what is found is worth keeping for later runs: true for truths and real frames.
+    keep: whether all that is found is worth keeping for later runs: true for truths and real frames. Boxes
+        and features are small and always kept, so that predictions scored again are not searched again.
     """
 
     def __init__(
@@ -74,16 +77,20 @@ class Reading:
 
         ``source`` names everything but the content: frame rule, definition and weights.
         """
-        keys = [content_key(source, digest, box) for digest, box in zip(self.digests(), boxes, strict=True)]
+        whole = f"{self._cache.tag}|{source}"
+        keys = [content_key(whole, digest, box) for digest, box in zip(self.digests(), boxes, strict=True)]
         found = {key: entry for key in keys if (entry := self._cache.get(key)) is not None}
         lacking: dict[str, int] = {}
         for position, key in enumerate(keys):
             if key not in found:
                 lacking.setdefault(key, position)
         if lacking:
-            for key, arrays in zip(lacking, work(list(lacking.values())), strict=True):
-                self._cache.put(key, arrays, keep=self._keep)
-                found[key] = tuple(arrays)
+            for key, given in zip(lacking, work(list(lacking.values())), strict=True):
+                # one layout, whether read or computed: sums over strided arrays round otherwise
+                arrays = tuple(np.ascontiguousarray(array) for array in given)
+                small = sum(array.nbytes for array in arrays) <= SMALL
+                self._cache.put(key, arrays, keep=self._keep or small)
+                found[key] = arrays
         return [found[key] for key in keys]
 
     def spots(self, name: str, detector: Detector, frame_rule: str) -> list[Spot | None]:

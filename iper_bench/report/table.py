@@ -249,7 +249,8 @@ def _cell(shown: Shown, method: str, column: Column, best: bool) -> Cell:
         coverage,
         best,
         found.reason,
-        f"{found.actors} actors {actors}" if actors else "",
+        # one clip per actor: the interval over clips says it already
+        f"{found.actors} actors {actors}" if actors and (found.actors or 0) < found.clips else "",
     )
 
 
@@ -294,7 +295,7 @@ def _definition_note(bench: Bench, example: Measurement, why_not: str | None) ->
 
 def _notes(definitions: Iterable[str], measured: Iterable[Measurement]) -> tuple[str, ...]:
     listed = list(measured)
-    actors = any(m.actor_low is not None for m in listed)
+    actors = any(m.actor_low is not None and (m.actors or 0) < m.clips for m in listed)
     rules = sorted({m.average for m in listed if m.average in OVER_ALL_TRIALS})
     return (
         *(f"({number}) {text}" for number, text in enumerate(definitions, start=1)),

@@ -60,6 +60,8 @@ class SuiteScorer:
         metrics: Sequence[str] | None = None,
         person_detector: str | None = None,
     ) -> None:
+        from iper_bench.metrics.disk_cache import open_cache
+        from iper_bench.metrics.feature_cache import FeatureCache
         from iper_bench.metrics.suite import MetricSuite
 
         self._profiles = sorted(profiles)
@@ -69,6 +71,7 @@ class SuiteScorer:
             person_detector=person_detector,
             weights_dir=weights_dir,
             device=_known_device(device),
+            cache=FeatureCache(disk=open_cache()),
         )
         self._plan: dict[str, Any] = {}
 

@@ -219,7 +219,7 @@ def test_averages_lie_within_their_values(values, rule):
         assert min(present) - 1e-9 <= value <= max(present) + 1e-9
 
 
-def test_a_reading_keeps_references_and_not_predictions(clip):
+def test_a_reading_keeps_references_and_of_predictions_what_is_small(clip):
     kept = []
 
     class Noted(FeatureCache):
@@ -231,5 +231,7 @@ def test_a_reading_keeps_references_and_not_predictions(clip):
     cache = Noted()
     for keep in (True, False):
         reading = Reading(truths[:1], boxes[:1], cache, keep=keep)
-        reading.cached(f"s{keep}", [None], lambda positions: [(np.zeros(1, np.float32),)] * len(positions))
-    assert kept == [True, False]
+        for count in (1, 50_000):
+            arrays = (np.zeros(count, np.float32),)
+            reading.cached(f"{keep}{count}", [None], lambda positions, a=arrays: [a] * len(positions))
+    assert kept == [True, True, True, False]

@@ -41,3 +41,17 @@ def test_the_bias_of_one_distribution_goes(seed):
 def test_too_few():
     with pytest.raises(UndefinedError, match="9 predictions"):
         frechet_curve(samples(0, 9), samples(1, 50))
+    with pytest.raises(ValueError, match="1 point"):
+        frechet_curve(samples(0, 20), samples(1, 50), points=1)
+
+
+def test_reference_of_the_line():
+    """The intercept and slope of least squares over 1 / n, by the normal equations."""
+    curve = frechet_curve(samples(4, 120), samples(5, 90, shift=0.2), points=6, seed=1)
+    assert len(curve.sizes) == len(curve.values) == 6
+    assert (curve.sizes[0], curve.sizes[-1]) == (9, 90)
+    x, y = 1 / np.array(curve.sizes), np.array(curve.values)
+    slope = ((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum()
+    assert curve.slope == pytest.approx(slope, rel=1e-9)
+    assert curve.extrapolated == pytest.approx(y.mean() - slope * x.mean(), rel=1e-9)
+    assert frechet_curve(samples(4, 120), samples(5, 90, shift=0.2), points=6, seed=2) != curve

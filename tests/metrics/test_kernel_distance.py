@@ -37,3 +37,19 @@ def test_law_unbiased_seeded_and_monotone():
     assert distances[0] < distances[1] < distances[2]
     with pytest.raises(UndefinedError):
         kernel_distance(x[:1], y)
+
+
+@pytest.mark.parametrize("block", [7, 64, 1024])
+def test_kernels_of_all_samples_give_the_subsets_values(monkeypatch, block):
+    """Both routes: kernels of all samples once, and each subset's own."""
+    rng = np.random.default_rng(4)
+    x, y = rng.standard_normal((90, 20)), rng.standard_normal((130, 20)) + 0.2
+    monkeypatch.setattr("iper_bench.metrics.kernel_distance.BLOCK", block)
+    for subsets, size in ((30, 40), (3, 5)):  # the second takes fewer products subset by subset
+        generator = np.random.default_rng(9)
+        expected = []
+        for _ in range(subsets):
+            rows, columns = (generator.choice(n, size, replace=False) for n in (90, 130))
+            expected.append(kernel_distance(x[rows], y[columns], subset_size=size))
+        found = kernel_distance(x, y, subsets=subsets, subset_size=size, seed=9)
+        assert found == pytest.approx(np.mean(expected), abs=1e-12)

@@ -103,3 +103,22 @@ def test_law_zero_symmetric_scale_free():
     )
     with pytest.raises(ValueError, match="cannot be compared"):
         plain_distance([x], [x[:, :4]])
+
+
+@pytest.mark.parametrize("block", [1, 100, 65_536])
+def test_reference_in_float64_whatever_the_block(monkeypatch, block):
+    monkeypatch.setattr("iper_bench.metrics.lpips.BLOCK", block)
+    rng = np.random.default_rng(1)
+    shapes = [(5, 12, 9), (33, 3, 4), (7, 1, 1)]
+    ours, theirs = ([rng.standard_normal(shape).astype(np.float32) for shape in shapes] for _ in range(2))
+    heads = [rng.random(shape[0]).astype(np.float32) for shape in shapes]
+
+    def unit(maps):
+        wide = [one.astype(np.float64) for one in maps]
+        return [one / np.linalg.norm(one, axis=0, keepdims=True) for one in wide]
+
+    squares = [np.square(p - t).mean(axis=(1, 2)) for p, t in zip(unit(ours), unit(theirs), strict=True)]
+    pair = unit_maps(ours), unit_maps(theirs)
+    learned = sum((s * h).sum() for s, h in zip(squares, heads, strict=True))
+    assert lpips_distance(*pair, heads) == pytest.approx(learned, rel=1e-7)
+    assert plain_distance(*pair) == pytest.approx(np.mean([s.sum() for s in squares]), rel=1e-7)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from iper_bench.metrics.metric import UndefinedError
-from iper_bench.metrics.ssim import ssim, ssim_paper
+from iper_bench.metrics.ssim import ssim, ssim_by, ssim_paper
 from tests.oracles import load, oracle_files
 
 PAPER = 1e-12  # float64 throughout, other order of summation
@@ -53,3 +53,24 @@ def test_symmetric_and_equivariant_to_flips():
     for function in (ssim, ssim_paper):
         assert function(first, second) == pytest.approx(function(second, first), abs=1e-13)
         assert function(first, second) == pytest.approx(function(first[:, ::-1], second[:, ::-1]), abs=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(40, 33, 3), (29, 64)])
+def test_equals_scikit_image_under_the_same_settings(shape):
+    import skimage.metrics
+
+    rng = np.random.default_rng(4)
+    truth = rng.integers(0, 256, shape, dtype=np.uint8)
+    prediction = np.clip(truth + rng.normal(0, 25, shape), 0, 255).astype(np.uint8)
+    axis = 2 if len(shape) == 3 else None
+    settings = {
+        ("gaussian-11", "population"): {"gaussian_weights": True, "use_sample_covariance": False},
+        ("uniform-7", "population"): {"use_sample_covariance": False},
+        ("uniform-7", "sample"): {},  # its defaults
+    }
+    for (window, covariance), theirs in settings.items():
+        expected = skimage.metrics.structural_similarity(
+            truth, prediction, channel_axis=axis, data_range=255, **theirs
+        )
+        found = ssim_by(prediction, truth, values="unit", window=window, covariance=covariance)
+        assert found == pytest.approx(expected, abs=1e-12)
