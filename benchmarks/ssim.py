@@ -76,7 +76,7 @@ def torchmetrics_row(
             warnings.simplefilter("ignore")
             from torchmetrics.functional.image import structural_similarity_index_measure as similarity
     except ImportError:
-        print("torchmetrics is not installed; try: pip install torchmetrics")
+        print("torchmetrics is not installed; try: pip install 'iper-bench[torchmetrics]'")
         return []
     import torch
 

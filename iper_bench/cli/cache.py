@@ -40,4 +40,7 @@ def clear() -> None:
 
     held = DiskCache(default_folder(), default_bound())
     size = held.size()
-    click.echo(f"{held.clear()} entries, {size / 1e9:.3f} GB deleted from {held.folder}")
+    deleted = held.clear()
+    click.echo(
+        f"{deleted} {'entry' if deleted == 1 else 'entries'}, {size / 1e9:.3f} GB deleted from {held.folder}"
+    )

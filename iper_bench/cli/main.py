@@ -30,9 +30,11 @@ VERBS = {
     "swap": ("iper_bench.cli.swap:swap", "draw a person with the head or the clothes of others"),
     "view": ("iper_bench.cli.view:view", "draw a person from all around"),
     "check": ("iper_bench.cli.check:check", "look over predictions before they are measured"),
+    "score": ("iper_bench.cli.score:score", "measure predictions that are there"),
     "run": ("iper_bench.cli.run:run", "evaluate methods on a dataset under a protocol"),
     "sweep": ("iper_bench.cli.sweep:sweep", "the same over numbers of sources and personalisation steps"),
     "report": ("iper_bench.cli.report:report", "tables, plots and pictures of finished runs"),
+    "explain": ("iper_bench.cli.explain:explain", "why two numbers differ, step by step"),
     "selftest": ("iper_bench.cli.selftest:selftest", "compare this machine's metrics with stored values"),
     "gate": ("iper_bench.cli.gate:gate", "compare a run with a committed baseline"),
 }

@@ -1,37 +1,37 @@
 """``DiskCache``: features of frames kept between runs, one safetensors file per entry.
 
-Entries are written whole or not at all and hold their own key, so that a file that was cut, damaged or put in
-another's place is dropped and computed again. The total size is bounded: when it passes the bound, the
-entries that were used longest ago go. A folder that cannot be written turns the cache off for the process,
-with one note; it never ends a run.
+Entries are written whole or not at all (see ``cache_entry.py`` for what a file holds); what is damaged is
+dropped and computed again. The total size is bounded: when it passes the bound, the entries that were used
+longest ago go. A folder that cannot be written turns the cache off for the process, with one note; it never
+ends a run. Any number of processes may use one folder: none waits for another.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import safetensors
-import safetensors.numpy
 
 from iper_bench.errors import UserError
+from iper_bench.metrics.cache_entry import Arrays, decode, encode
 from iper_bench.metrics.weight_trust import cache_home
 
-FORMAT = "1"
 SIZE_VARIABLE = "IPER_BENCH_CACHE_GB"
 DEFAULT_GB = 4.0
 GB = 1e9
 ENDING = ".safetensors"
+PART = ".part"
+BLOCK = 4096  # bytes; what a file takes on disk is a multiple: boxes hold 16 bytes and take a block each
 KEPT_SHARE = 0.9  # of the bound after an eviction, so that not every entry evicts one
-
-Arrays = tuple[npt.NDArray[np.float32], ...]
+RECOUNT_SHARE = 1 / 16  # of the bound, written before what other processes wrote is counted too
+ABANDONED = 3600.0  # seconds after which an unfinished file belongs to a process that is no more
 
 
 def default_folder() -> Path:
@@ -62,30 +62,27 @@ class DiskCache:
 
     Parameters
     ----------
-    folder: made on first use. bound: bytes in all.
+    folder: made on first use. bound: bytes in all, as they lie on disk; N processes that write at once may
+        pass it by N / 16 for a while.
     """
 
     def __init__(self, folder: Path, bound: int) -> None:
         self.folder = folder
         self.bound = bound
         self._size: int | None = None  # bytes on disk, as far as this process knows
+        self._written = 0  # bytes of this process since it last counted
         self._off = False
         self._warned = False
 
     def get(self, key: str) -> Arrays | None:
-        """The arrays under ``key``; a damaged entry is deleted and counts as absent."""
+        """The arrays under ``key``; a damaged entry is deleted, with one note, and counts as absent."""
         path = self._path(key)
         try:
             content = path.read_bytes()
         except OSError:
             return None
-        try:
-            with_key = _key_of(content)
-            tensors = safetensors.numpy.load(content)
-            arrays = tuple(tensors[str(index)] for index in range(len(tensors)))
-        except (safetensors.SafetensorError, KeyError, ValueError):
-            with_key, arrays = None, ()
-        if with_key != key:
+        arrays = decode(key, content)
+        if arrays is None:
             self._drop(path)
             return None
         with contextlib.suppress(OSError):
@@ -93,37 +90,45 @@ class DiskCache:
         return arrays
 
     def put(self, key: str, arrays: Sequence[npt.NDArray[np.float32]]) -> None:
-        """Keep ``arrays``; nothing happens where the folder cannot be written."""
+        """Keep ``arrays``.
+
+        Nothing happens where the folder cannot be written, nor for an entry that would drive out all others.
+        """
         if self._off:
             return
-        tensors = {str(index): np.ascontiguousarray(array) for index, array in enumerate(arrays)}
-        content = safetensors.numpy.save(tensors, metadata={"format": FORMAT, "key": key})
-        path = self._path(key)
+        content = encode(key, arrays)
+        taken = _on_disk(len(content))
+        if taken > KEPT_SHARE * self.bound:
+            return
         try:
             known = self.size()
-            _write(path, content)
+            _write(self._path(key), content)
         except OSError as error:
-            self._off = True
-            _note(f"{self.folder}: {error.strerror or error}; features are computed, but not kept on disk")
+            self._turn_off(error.strerror or str(error))
             return
-        self._size = known + len(content)
-        if self._size > self.bound:
+        self._size = known + taken
+        self._written += taken
+        if self._written > RECOUNT_SHARE * self.bound:
+            self._size = None
+            self._written = 0
+        if self.size() > self.bound:
             self._evict()
 
     def size(self) -> int:
-        """Bytes of all entries; counted once per process and kept in step with its own writing."""
+        """Bytes of all entries on disk: counted now and then, and kept in step with own writing."""
         if self._size is None:
-            self._size = sum(size for _, size, _ in self._entries())
+            self._size = sum(size for _, size, _ in self._files(ENDING))
         return self._size
 
     def count(self) -> int:
         """Number of entries."""
-        return sum(1 for _ in self._entries())
+        return sum(1 for _ in self._files(ENDING))
 
     def clear(self) -> int:
         """Delete all entries and return their number. Raises UserError where that is not allowed."""
         deleted = 0
-        for path, _, _ in list(self._entries()):
+        self._sweep()
+        for path, _, _ in list(self._files(ENDING)):
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
@@ -137,41 +142,76 @@ class DiskCache:
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}{ENDING}"
 
-    def _entries(self) -> Iterator[tuple[Path, int, float]]:
-        """Path, bytes and time of last use of each entry; what goes away meanwhile is left out."""
-        for path in self.folder.glob(f"??/*{ENDING}"):
-            with contextlib.suppress(OSError):
-                facts = path.stat()
-                yield path, facts.st_size, facts.st_mtime
+    def _files(self, ending: str) -> Iterator[tuple[Path, int, float]]:
+        """Path, bytes on disk and time of last use of each file; what goes away meanwhile is left out."""
+        for shard in _listed(self.folder):
+            if len(shard.name) != 2:
+                continue  # not ours
+            for file in _listed(Path(shard.path)):
+                if file.name.endswith(ending):
+                    with contextlib.suppress(OSError):
+                        facts = file.stat(follow_symlinks=False)
+                        yield Path(file.path), _on_disk(facts.st_size), facts.st_mtime
 
     def _evict(self) -> None:
-        entries = sorted(self._entries(), key=lambda entry: (entry[2], entry[0].name))
-        size = sum(bytes_ for _, bytes_, _ in entries)
-        for path, bytes_, _ in entries:
-            if size <= KEPT_SHARE * self.bound:
-                break
-            with contextlib.suppress(OSError):
-                path.unlink()
-                size -= bytes_
+        """Delete what was used longest ago; a file that another process deletes meanwhile counts as well."""
+        self._sweep()
+        entries = sorted(self._files(ENDING), key=lambda entry: (entry[2], entry[0].name))
+        size = sum(taken for _, taken, _ in entries)
+        if size > self.bound:
+            for path, taken, _ in entries:
+                if size <= KEPT_SHARE * self.bound:
+                    break
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+                    size -= taken
         self._size = size
+        self._written = 0
+        if size > self.bound:
+            self._turn_off("old features cannot be deleted")
+
+    def _sweep(self) -> None:
+        """Delete what processes that were killed left half written."""
+        before = time.time() - ABANDONED
+        for path, _, changed in list(self._files(PART)):
+            if changed < before:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def _turn_off(self, why: str) -> None:
+        self._off = True
+        _note(f"{self.folder}: {why}; features are computed, but not kept on disk")
 
     def _drop(self, path: Path) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
         if not self._warned:
             self._warned = True
-            _note(f"{path}: damaged features are dropped and computed again")
+            _note(f"{path}: damaged features, or of another version, are dropped and computed again")
+
+
+def _on_disk(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    """What stands in a folder; nothing where it is none, or may not be read."""
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except OSError:
+        return []
 
 
 def _write(path: Path, content: bytes) -> None:
     """Whole or not at all. Not flushed to the disk itself: what a crash of the machine tears is dropped."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=PART, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
         Path(name).replace(path)
-    except OSError:
+    except BaseException:  # an interrupt too leaves no half file
         Path(name).unlink(missing_ok=True)
         raise
 
@@ -179,11 +219,3 @@ def _write(path: Path, content: bytes) -> None:
 def _note(text: str) -> None:
     if sys.stderr is not None:
         sys.stderr.write(f"iper-bench: note: {text}\n")
-
-
-def _key_of(content: bytes) -> str | None:
-    """The key that a file holds, ``None`` for another format. Raises ValueError for no safetensors file."""
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    facts = header.get("__metadata__", {}) if isinstance(header, dict) else {}
-    return str(facts["key"]) if facts.get("format") == FORMAT and "key" in facts else None

@@ -87,7 +87,9 @@ def sample_of_files(
         words = f"{called}: the first {len(matched)} of {len(theirs)} pairs; {pairing.sentence}"
         return Sample(words, lambda: _pairs(ours, theirs, places, notes), notes)
     sides: list[str] = []
-    counts = f"the first {min(limit, len(ours))} of {len(ours)} and {min(limit, len(theirs))} of {len(theirs)}"
+    counts = (
+        f"the first {min(limit, len(ours))} of {len(ours)} and {min(limit, len(theirs))} of {len(theirs)}"
+    )
     return Sample(f"{called}: {counts} frames", lambda: _two_sides(ours, theirs, limit, sides), sides)
 
 
@@ -217,7 +219,9 @@ def sample_of_run(
     predictions = folder.predictions(first.unit)
     shown = f"{min(limit, len(trial.target_frames))} of {len(trial.target_frames)}"
     words = f"run {printable(str(path))}, {first.method} {first.trial} sn={first.sn} T={first.steps}"
-    return Sample(f"{words}: the first {shown} frames", lambda: _of_trial(material, predictions, limit, boxes))
+    return Sample(
+        f"{words}: the first {shown} frames", lambda: _of_trial(material, predictions, limit, boxes)
+    )
 
 
 def _first_unit(folder: RunFolder, setting: Setting) -> Row:
@@ -284,9 +288,7 @@ def _of_trial(material: Material, predictions: FrameFolder, limit: int, boxed: b
     reals = trial.real_frames or ()
     theirs = material.real_boxes if boxed else None
     for rows in _slices(min(limit, len(reals))):
-        yield Batch(
-            references=material.source_clip.frames(reals[rows]), reference_boxes=_rows(theirs, rows)
-        )
+        yield Batch(references=material.source_clip.frames(reals[rows]), reference_boxes=_rows(theirs, rows))
 
 
 def _slices(count: int) -> Iterator[slice]:

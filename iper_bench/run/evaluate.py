@@ -1,0 +1,219 @@
+"""``evaluate``: any metric of any profile on frames that are there, as a table.
+
+The whole command line is behind it: ``iper-bench score`` measures in the same way and writes the same rows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iper_bench.errors import UserError
+from iper_bench.metrics.metric import Setting
+from iper_bench.metrics.suite import BATCH_SIZE
+from iper_bench.run.clip_scores import RESIZED, ClipScores, Measures, score_clips
+from iper_bench.run.comparison import Comparison
+from iper_bench.run.comparisons import FILES, Handed, compare_with_references
+from iper_bench.run.environment import environment, provenance
+from iper_bench.store.row import Row
+from iper_bench.store.rows import WHOLE_SET
+
+if TYPE_CHECKING:
+    import pandas
+
+PASSPORTS = "passports"
+METHOD = "predictions"  # what frames are called whose method nobody named
+DETECTIONS = ("reference", "prediction", "both", "frames")
+COLUMNS = (
+    *("profile", "metric", "clip", "value", "low", "high", "count", "total", "reason", "note"),
+    *("passport", "backbone", *(f"detections_{side}" for side in DETECTIONS), RESIZED),
+)
+FRAME_COLUMNS = ("profile", "metric", "clip", "frame", "value", "reason", "passport")
+
+
+def evaluate(
+    predictions: Any,
+    references: Any,
+    *,
+    metrics: str | Sequence[str] | None = None,
+    profile: str | Sequence[str] = "offline",
+    setting: Setting = "self",
+    boxes: Any = None,
+    reference_boxes: Any = None,
+    weights_dir: str | os.PathLike[str] | None = None,
+    device: str = "cpu",
+    value_range: tuple[float, float] | None = None,
+    per_frame: bool = False,
+    clips: Sequence[str] | None = None,
+    resize: tuple[int, int] | None = None,
+    partial: bool = False,
+    person_detector: str | None = None,
+    numbering: str | None = None,
+    batch_size: int = BATCH_SIZE,
+    num_workers: int = 0,
+) -> pandas.DataFrame:
+    """Measure predictions against references.
+
+    Parameters
+    ----------
+    predictions, references: arrays or tensors (N, H, W, 3) RGB, uint8 or floating with ``value_range``
+        (tensors (N, 3, H, W) are taken too); a folder of pictures, a video, or a folder with one of these per
+        clip; or a mapping from names of clips to any of these.
+    metrics: names (``iper-bench metric list``), ``"all"``, or ``None`` for the defaults of the profiles.
+    profile: one or several of ``offline``, ``standard``, ``paper``, ``legacy``.
+    setting: ``"self"``: reference k is the truth of prediction k, files are paired by their numbers.
+        ``"cross"``: the references are real frames of the same person.
+    boxes: where the person is in each prediction: (N, 4) x0, y0, x1, y1 in pixels, a row of NaN for nobody;
+        a mapping clip -> these; or a CSV or JSON file. Without them metrics of `offline` that need a body are
+        missing. reference_boxes: likewise; in ``"self"`` those of the predictions unless they are given.
+    weights_dir: folder of weights that pip does not bring. device: torch device of the networks.
+    value_range: what black and white are in floating arrays: (0, 1), (-1, 1) or (0, 255); never guessed.
+    per_frame: one row per frame instead. Set metrics have none.
+    clips: only these. numbering: what numbers of files are, ``"frames"`` or ``"positions"``.
+    resize: (height, width) that all frames are brought to first, by PIL's bicubic with antialiasing; values
+        then carry other passports. Without it frames of different sizes are refused.
+    partial: measure what is there when frames or clips are missing; coverage shows it.
+    person_detector: takes the place of the profile's, except in `paper`.
+    batch_size, num_workers: memory and decoding threads; they change no value.
+
+    Returns
+    -------
+    One row per profile, metric and clip, then one with clip ``"*"``: the mean over clips with its 95 %
+    interval (``low``, ``high``), or the value of a set metric. ``count`` of ``total`` frames entered;
+    ``reason`` says why a value is missing, ``note`` what is to be known beside it (frames that could not be
+    read are named there). ``attrs["passports"]`` holds the complete definition of every passport.
+
+    Raises
+    ------
+    UserError, one line, for what is not understood: unknown names, shapes, values out of range, frames that
+    are missing, surplus or of different sizes. A frame that cannot be read raises nothing.
+    """
+    handed = Handed(
+        predictions,
+        METHOD,
+        setting,
+        boxes,
+        reference_boxes,
+        value_range,
+        _names(clips, "clips") or (),
+        numbering,
+        partial,
+    )
+    measures = Measures(
+        _names(profile, "profile") or (),
+        _names(metrics, "metrics"),
+        person_detector,
+        None if weights_dir is None else Path(weights_dir),
+        device,
+        batch_size,
+        _size(resize),
+        num_workers,
+    )
+    measures.suite(setting)  # unknown names are told before anything is read
+    comparisons = compare_with_references(handed, references)
+    facts = provenance(environment(device, 0), FILES, FILES)
+    scores = score_clips(comparisons, measures, setting, FILES, facts)
+    return frame_table(scores, comparisons) if per_frame else clip_table(scores)
+
+
+def clip_table(scores: ClipScores) -> pandas.DataFrame:
+    """One row per profile, metric and clip, and ``"*"`` for what stands over all clips."""
+    return _table([*map(_of_row, _clip_rows(scores.rows)), *map(_of_entry, scores.entries)], COLUMNS, scores)
+
+
+def frame_table(scores: ClipScores, comparisons: Iterable[Comparison]) -> pandas.DataFrame:
+    """One row per profile, metric, clip and frame, for metrics with values per frame."""
+    ids = {one.clip: one for one in comparisons}
+    found = []
+    for row in _clip_rows(scores.rows):
+        one = ids[row.clip]
+        of_reference = scores.definitions[row.definition]["choices"].get("side") == "reference"
+        names = one.references.frames.ids if of_reference else one.ids
+        for name, value in zip(names, row.per_frame or (), strict=False):
+            reason = None if value is not None else row.reason or "left out by the definition"
+            cells = (row.profile, row.metric, row.clip, name, value, reason, row.definition)
+            found.append(dict(zip(FRAME_COLUMNS, cells, strict=True)))
+    return _table(found, FRAME_COLUMNS, scores)
+
+
+def _clip_rows(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if row.clip != WHOLE_SET]
+
+
+def _of_row(row: Row) -> dict[str, Any]:
+    return {
+        **{name: getattr(row, name) for name in ("profile", "metric", "clip", "value", "count", "total")},
+        **_said(row.value, row.reason),
+        "passport": row.definition,
+        "backbone": row.backbone,
+        **_found(row.detections),
+        RESIZED: row.provenance.get(RESIZED),
+    }
+
+
+def _of_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: entry[name] for name in ("profile", "metric", "low", "high", "backbone")},
+        "clip": WHOLE_SET,
+        "value": entry["mean"],
+        "count": entry["frames"],
+        "total": entry["frames_total"],
+        **_said(entry["mean"], entry["reason"]),
+        "passport": entry["definition"],
+        **_found(entry["detections"]),
+    }
+
+
+def _said(value: float | None, words: str | None) -> dict[str, str | None]:
+    """What is said beside a value, as the reason of a missing one or as a note."""
+    return {"reason": words if value is None else None, "note": None if value is None else words}
+
+
+def _found(detections: Mapping[str, int] | None) -> dict[str, int | None]:
+    return {f"detections_{side}": (detections or {}).get(side) for side in DETECTIONS}
+
+
+def _table(
+    cells: Sequence[Mapping[str, Any]], columns: Sequence[str], scores: ClipScores
+) -> pandas.DataFrame:
+    import pandas
+
+    table = pandas.DataFrame(list(cells), columns=list(columns))
+    for name in columns:
+        if name in ("value", "low", "high"):
+            table[name] = table[name].astype("float64")
+        elif name in ("count", "total"):
+            table[name] = table[name].astype("int64")
+        elif name.startswith("detections_"):
+            table[name] = table[name].astype("Int64")
+        elif name != "frame":
+            table[name] = table[name].astype(object).where(table[name].notna(), None)
+    resized = next((row.provenance[RESIZED] for row in scores.rows if RESIZED in row.provenance), None)
+    if resized is not None and RESIZED in columns:
+        table[RESIZED] = resized
+    table.attrs[PASSPORTS] = dict(scores.definitions)
+    return table
+
+
+def _names(given: str | Sequence[str] | None, field: str) -> tuple[str, ...] | None:
+    """One name or several. Raises UserError for anything else."""
+    if given is None:
+        return None
+    names = (given,) if isinstance(given, str) else tuple(given)
+    wrong = next((one for one in names if not isinstance(one, str)), None)
+    if wrong is not None:
+        raise UserError(f"found {wrong!r}"[:80], where=field, expected="names as text")
+    return names
+
+
+def _size(resize: tuple[int, int] | None) -> tuple[int, int] | None:
+    if resize is None:
+        return None
+    sides = tuple(resize)
+    if len(sides) != 2 or not all(isinstance(side, int) and 1 <= side <= 8192 for side in sides):
+        raise UserError(
+            f"found {resize!r}"[:80], where="resize", expected="(height, width) of 1 to 8192 pixels"
+        )
+    return sides[0], sides[1]
