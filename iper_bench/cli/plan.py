@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from iper_bench.cli.measures import HOW_IT_IS_MEASURED, WHAT_IS_MEASURED
 from iper_bench.cli.options import (
     DATA_ROOT,
     DATASET,
@@ -18,7 +19,7 @@ from iper_bench.cli.options import (
     split_numbers,
     typed,
 )
-from iper_bench.run.request import DEFAULT_PROFILES, SETTINGS, RunReport, RunRequest
+from iper_bench.run.request import SETTINGS, RunReport, RunRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -53,30 +54,8 @@ _WHAT = (
 )
 
 _HOW = (
-    click.option(
-        "--profile",
-        "profiles",
-        callback=split_names,
-        default=typed(DEFAULT_PROFILES),
-        show_default=True,
-        metavar="NAME,...",
-        help="metric definitions (iper-bench metric profiles)",
-    ),
-    click.option(
-        "--metrics",
-        callback=split_names,
-        metavar="NAME,...",
-        help="what of the profiles is measured, or all (iper-bench metric list)  [default: the profile's]",
-    ),
-    click.option(
-        "--person-detector",
-        metavar="NAME",
-        help="given, fasterrcnn, yolov3-spp or ultralytics  [default: the profile's]",
-    ),
-    click.option("--weights-dir", type=PATH, metavar="FOLDER", help="metric weights that pip does not bring"),
-    click.option(
-        "--device", default="cpu", show_default=True, metavar="NAME", help="torch device of the metrics"
-    ),
+    *WHAT_IS_MEASURED,
+    *HOW_IT_IS_MEASURED,
     click.option("--seed", type=SEED, default=0, show_default=True, help="seed of personalisation"),
     click.option(
         "--limit", type=click.IntRange(min=1), metavar="N", help="only the protocol's first N source clips"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from iper_bench.cli.listing import print_columns
-from iper_bench.cli.options import DATA_ROOT, PATH, SIZE, add_options, split_names, typed
-from iper_bench.run.request import DEFAULT_PROFILES, DEFAULT_SN, SETTINGS
+from iper_bench.cli.measures import HOW_IT_IS_MEASURED, WHAT_IS_MEASURED
+from iper_bench.cli.options import DATA_ROOT, PATH, SIZE, add_options, split_names
+from iper_bench.run.request import DEFAULT_SN, SETTINGS
 
 if TYPE_CHECKING:
     from iper_bench.run.clip_scores import ClipScores
@@ -55,26 +56,7 @@ _AGAINST = (
     ),
 )
 _METRICS = (
-    click.option(
-        "--profile",
-        "profiles",
-        callback=split_names,
-        default=typed(DEFAULT_PROFILES),
-        show_default=True,
-        metavar="NAME,...",
-        help="metric definitions (iper-bench metric profiles)",
-    ),
-    click.option(
-        "--metrics",
-        callback=split_names,
-        metavar="NAME,...",
-        help="what of the profiles is measured, or all (iper-bench metric list)  [default: the profile's]",
-    ),
-    click.option(
-        "--person-detector",
-        metavar="NAME",
-        help="given, fasterrcnn, yolov3-spp or ultralytics  [default: the profile's]",
-    ),
+    *WHAT_IS_MEASURED,
     click.option(
         "--boxes",
         type=PATH,
@@ -88,10 +70,7 @@ _METRICS = (
         metavar="FILE",
         help="those of the references  [default: in self with --references those of --boxes]",
     ),
-    click.option("--weights-dir", type=PATH, metavar="FOLDER", help="metric weights that pip does not bring"),
-    click.option(
-        "--device", default="cpu", show_default=True, metavar="NAME", help="torch device of the metrics"
-    ),
+    *HOW_IT_IS_MEASURED,
 )
 _READING = (
     click.option(

@@ -65,9 +65,8 @@ class FeatureCache:
 
     def put(self, key: str, arrays: Sequence[npt.NDArray[np.float32]], keep: bool = False) -> None:
         """Keep ``arrays``, dropping the oldest entries beyond the bound; with ``keep`` on disk too."""
-        if key in self._entries:
-            return
-        self._remember(key, tuple(arrays))
+        if key not in self._entries:
+            self._remember(key, tuple(arrays))
         if keep and self._disk is not None:
             self._disk.put(key, arrays)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from iper_bench.errors import UserError
+from iper_bench.errors import UserError, unknown_name
 from iper_bench.hashing import content_hash
 from iper_bench.metrics.frames import FrameSet
-from iper_bench.metrics.metric import Setting
+from iper_bench.metrics.metric import SETTINGS, Setting
 from iper_bench.metrics.profiles import PROFILES
 from iper_bench.metrics.profiles.profile import chosen
 from iper_bench.metrics.scores import SetFeatures
@@ -18,7 +18,7 @@ from iper_bench.metrics.suite import BATCH_SIZE, MetricSuite
 from iper_bench.run.comparison import Comparison
 from iper_bench.run.frame_streams import FrameStreams, Size, words
 from iper_bench.run.gaps import Gaps
-from iper_bench.run.scoring import _known_device, rows_of_group, rows_of_unit
+from iper_bench.run.scoring import known_device, rows_of_group, rows_of_unit
 from iper_bench.run.unit import Unit
 from iper_bench.store.aggregate import Group, aggregate
 from iper_bench.store.row import Row
@@ -49,9 +49,11 @@ class Measures:
     workers: int = 0
 
     def suite(self, setting: Setting) -> MetricSuite:
-        """The metrics, with the features of earlier runs. Raises UserError for unknown names, an absent
-        device, and when nothing of what is named is measured in ``setting``.
+        """The metrics, with the features of earlier runs. Raises UserError for unknown names, an unknown
+        setting, an absent device, and when nothing of what is named is measured in ``setting``.
         """
+        if setting not in SETTINGS:
+            raise unknown_name("setting", str(setting), SETTINGS)
         from iper_bench.metrics.disk_cache import open_cache
         from iper_bench.metrics.feature_cache import FeatureCache
 
@@ -60,7 +62,7 @@ class Measures:
             metrics=self.metrics,
             person_detector=self.person_detector,
             weights_dir=self.weights_dir,
-            device=_known_device(self.device),
+            device=known_device(self.device),
             batch_size=self.batch_size,
             cache=FeatureCache(disk=open_cache()),
         )

@@ -1,6 +1,5 @@
-"""``evaluate``: any metric of any profile on frames that are there, as a table.
-
-The whole command line is behind it: ``iper-bench score`` measures in the same way and writes the same rows.
+"""``evaluate``: any metric of any profile on frames that are there, as a table. ``iper-bench score`` measures
+in the same way.
 """
 
 from __future__ import annotations
@@ -8,7 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from iper_bench.errors import UserError
 from iper_bench.metrics.metric import Setting
@@ -54,66 +53,44 @@ def evaluate(
     batch_size: int = BATCH_SIZE,
     num_workers: int = 0,
 ) -> pandas.DataFrame:
-    """Measure predictions against references.
+    """Measure predictions against references: one row per profile, metric and clip, then one per metric with
+    clip ``"*"`` (mean over clips with its 95 % interval, or the value of a set metric).
+
+    Columns and further words on each parameter: docs/score.md. ``attrs["passports"]`` of the table holds the
+    complete definition of every passport.
 
     Parameters
     ----------
-    predictions, references: arrays or tensors (N, H, W, 3) RGB, uint8 or floating with ``value_range``
-        (tensors (N, 3, H, W) are taken too); a folder of pictures, a video, or a folder with one of these per
-        clip; or a mapping from names of clips to any of these.
-    metrics: names (``iper-bench metric list``), ``"all"``, or ``None`` for the defaults of the profiles.
-    profile: one or several of ``offline``, ``standard``, ``paper``, ``legacy``.
-    setting: ``"self"``: reference k is the truth of prediction k, files are paired by their numbers.
-        ``"cross"``: the references are real frames of the same person.
-    boxes: where the person is in each prediction: (N, 4) x0, y0, x1, y1 in pixels, a row of NaN for nobody;
-        a mapping clip -> these; or a CSV or JSON file. Without them metrics of `offline` that need a body are
-        missing. reference_boxes: likewise; in ``"self"`` those of the predictions unless they are given.
-    weights_dir: folder of weights that pip does not bring. device: torch device of the networks.
-    value_range: what black and white are in floating arrays: (0, 1), (-1, 1) or (0, 255); never guessed.
-    per_frame: one row per frame instead. Set metrics have none.
-    clips: only these. numbering: what numbers of files are, ``"frames"`` or ``"positions"``.
-    resize: (height, width) that all frames are brought to first, by PIL's bicubic with antialiasing; values
-        then carry other passports. Without it frames of different sizes are refused.
-    partial: measure what is there when frames or clips are missing; coverage shows it.
-    person_detector: takes the place of the profile's, except in `paper`.
+    predictions, references: (N, H, W, 3) RGB arrays or tensors (also (N, 3, H, W)), uint8 or floating; a
+        folder of pictures, a video, a folder with one of these per clip; or a mapping clip -> any of these.
+    metrics: names, ``"all"``, ``None`` for the profiles' defaults. profile: one name or several.
+    setting: ``"self"``, reference k is the truth of prediction k; ``"cross"``, references are real frames.
+    boxes, reference_boxes: body boxes (N, 4) x0, y0, x1, y1 in pixels, NaN for nobody; by clip; or a file.
+    weights_dir, device, person_detector: of the networks.
+    value_range: black and white of floating arrays: (0, 1), (-1, 1) or (0, 255).
+    per_frame: one row per frame instead. clips: only these. numbering: ``"frames"`` or ``"positions"``.
+    resize: (height, width) for all frames. partial: measure what is there, if frames or clips are missing.
     batch_size, num_workers: memory and decoding threads; they change no value.
 
-    Returns
-    -------
-    One row per profile, metric and clip, then one with clip ``"*"``: the mean over clips with its 95 %
-    interval (``low``, ``high``), or the value of a set metric. ``count`` of ``total`` frames entered;
-    ``reason`` says why a value is missing, ``note`` what is to be known beside it (frames that could not be
-    read are named there). ``attrs["passports"]`` holds the complete definition of every passport.
-
-    Raises
-    ------
-    UserError, one line, for what is not understood: unknown names, shapes, values out of range, frames that
-    are missing, surplus or of different sizes. A frame that cannot be read raises nothing.
+    Raises UserError, one line, for what is not understood and for frames that are missing, surplus or of
+    different sizes. A frame that cannot be read raises nothing: it is left out and named in ``note``.
     """
+    chosen = _names(clips, "clips") or ()
     handed = Handed(
-        predictions,
-        METHOD,
-        setting,
-        boxes,
-        reference_boxes,
-        value_range,
-        _names(clips, "clips") or (),
-        numbering,
-        partial,
+        predictions, METHOD, setting, boxes, reference_boxes, value_range, chosen, numbering, partial
     )
-    measures = Measures(
-        _names(profile, "profile") or (),
-        _names(metrics, "metrics"),
-        person_detector,
-        None if weights_dir is None else Path(weights_dir),
-        device,
-        batch_size,
-        _size(resize),
-        num_workers,
-    )
+    folder = None if weights_dir is None else Path(weights_dir)
+    names, listed = _names(profile, "profile") or (), _names(metrics, "metrics")
+    side = _size(resize)
+    measures = Measures(names, listed, person_detector, folder, device, batch_size, side, num_workers)
+    return _measured(handed, references, measures, per_frame=per_frame)
+
+
+def _measured(handed: Handed, references: Any, measures: Measures, *, per_frame: bool) -> pandas.DataFrame:
+    setting = cast(Setting, handed.setting)
     measures.suite(setting)  # unknown names are told before anything is read
     comparisons = compare_with_references(handed, references)
-    facts = provenance(environment(device, 0), FILES, FILES)
+    facts = provenance(environment(measures.device, 0), FILES, FILES)
     scores = score_clips(comparisons, measures, setting, FILES, facts)
     return frame_table(scores, comparisons) if per_frame else clip_table(scores)
 

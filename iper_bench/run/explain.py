@@ -19,7 +19,7 @@ from iper_bench.metrics.weights import MissingWeightsError
 from iper_bench.run.attribution import attribute
 from iper_bench.run.explain_sample import Sample, sample_of_files, sample_of_run
 from iper_bench.run.explained import Side, pairs_of
-from iper_bench.run.scoring import _known_device
+from iper_bench.run.scoring import known_device
 from iper_bench.store.plan_file import PLAN_FILE
 
 WITHOUT_FRAMES = "what each is worth shows on frames: --predictions PATH --references PATH"
@@ -97,7 +97,7 @@ def explain(request: ExplainRequest) -> Explanation:
             where="explain",
             expected=f"{given} and {other} together",
         )
-    bench = Bench(weights_dir=request.weights_dir, device=_known_device(request.device))
+    bench = Bench(weights_dir=request.weights_dir, device=known_device(request.device))
     sides, notes = pairs_of(request.first, request.second, bench)
     found = [Explained(a, b, tuple(differences(a.stored, b.stored))) for a, b in sides]
     if request.words:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -43,7 +43,7 @@ class ScoreRequest:
     references: what they are compared with, in the same form; or ``None`` and
     dataset, protocol, setting, sn, data_root, size: as in ``iper-bench run``; ``None`` where nothing was
         typed.
-    measures: metrics and how frames are read; profiles that were typed, possibly none.
+    measures: metrics and how frames are read. Without profiles they are the default, of a run its own.
     boxes, reference_boxes: files (``box_file.py``). clips: only these; empty means all.
     numbering: ``"frames"``, ``"positions"``, or ``None`` to find out. partial: measure what is there.
     name: of the method in rows; ``None`` takes the folder's.
@@ -93,6 +93,8 @@ def score_folder(request: ScoreRequest) -> ClipScores:
             expected="one of them: what the predictions are compared with",
         )
     setting = request.chosen_setting()
+    if not request.measures.profiles:
+        request = replace(request, measures=replace(request.measures, profiles=DEFAULT_PROFILES))
     request.measures.suite(setting)  # unknown names are told before anything is read
     if request.curve is not None:
         require_distances(request.measures, setting)
@@ -147,8 +149,8 @@ def _comparisons(request: ScoreRequest, setting: Setting) -> tuple[Iterable[Comp
 def score_run(request: ScoreRequest) -> RunReport:
     """Measure the predictions of a run again; its rows are replaced.
 
-    The request of the run is read from its plan; profiles, metrics, person detector, weights and device are
-    those of ``request``.
+    The request of the run is read from its plan; metrics, person detector, weights and device are those of
+    ``request``, and so are the profiles where any is named.
 
     Raises
     ------
@@ -199,7 +201,7 @@ def run_request(request: ScoreRequest) -> RunRequest:
         settings=tuple(plan["settings"]),
         seed=int(plan["seed"]),
         limit=plan["limit"],
-        profiles=measures.profiles or DEFAULT_PROFILES,
+        profiles=measures.profiles or tuple(plan["profiles"]),
         metrics=measures.metrics,
         person_detector=measures.person_detector,
         size=int(plan["dataset"]["image_size"]),

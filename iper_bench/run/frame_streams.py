@@ -25,7 +25,7 @@ from iper_bench.metrics.prefetch import prefetched
 from iper_bench.run.comparison import Boxes, Comparison, Lineup, listed
 
 AHEAD = 4  # frames per worker that wait decoded
-NOT_THERE = "not handed in"
+NOT_THERE = "not handed in, or twice"
 Size = tuple[int, int]
 
 
@@ -141,7 +141,8 @@ class FrameStreams:
             return None
         total = max(len(self._comparison.predictions), len(self._comparison.references))
         reasons = [self.left_out[place] for place in sorted(self.left_out)]
-        return f"{printable(self._comparison.clip)}: {len(reasons)} of {total} frames left out: {listed(reasons)}"
+        clip = printable(self._comparison.clip)
+        return f"{clip}: {len(reasons)} of {total} frames left out: {listed(reasons)}"
 
     def _named(self, place: int) -> str:
         return f"frame {self._comparison.ids[place]}"

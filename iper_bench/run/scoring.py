@@ -70,7 +70,7 @@ class SuiteScorer:
             metrics=metrics,
             person_detector=person_detector,
             weights_dir=weights_dir,
-            device=_known_device(device),
+            device=known_device(device),
             cache=FeatureCache(disk=open_cache()),
         )
         self._plan: dict[str, Any] = {}
@@ -122,7 +122,8 @@ def _described(profile: str, metrics: Mapping[str, set[str]], texts: Mapping[str
     }
 
 
-def _known_device(name: str) -> str:
+def known_device(name: str) -> str:
+    """The name of a torch device that is here. Raises UserError for another."""
     import torch
 
     try:

@@ -46,7 +46,8 @@ class PairMetric(Metric):
     ----------
     function: for example ``iper_bench.metrics.psnr.psnr``.
     higher_is_better: which way is better, for schedulers and trackers.
-    value_range: lowest and highest value of float frames; without it only uint8 is taken.
+    value_range: lowest and highest value of float frames; without it only uint8 is taken. UserError where the
+        first is not below the second.
 
     Frames whose value is infinite (equal frames under PSNR) are left out of the mean, as in the profile
     `standard`; ``compute`` is infinite when all are, and not a number before the first update or when the
@@ -69,7 +70,7 @@ class PairMetric(Metric):
         # a class constant to torchmetrics, which refuses to set it on an object
         self.__dict__["higher_is_better"] = higher_is_better
         self._function = function
-        self._range = value_range
+        self._range = _increasing(value_range)
         self.values: list[torch.Tensor]
         self.add_state("values", default=[], dist_reduce_fx="cat")
 
@@ -112,7 +113,7 @@ class SetMetric(Metric):
         super().__init__(**settings)
         self._extract = extract
         self._distance = distance
-        self._range = value_range
+        self._range = _increasing(value_range)
         self.predicted: list[torch.Tensor]
         self.real: list[torch.Tensor]
         self.add_state("predicted", default=[], dist_reduce_fx="cat")
@@ -129,6 +130,15 @@ class SetMetric(Metric):
         """The distance, float64. Raises UndefinedError for sets that are too small."""
         ours, theirs = (_stacked(side) for side in (self.predicted, self.real))
         return torch.tensor(self._distance(ours, theirs), dtype=torch.float64)
+
+
+def _increasing(value_range: Range | None) -> Range | None:
+    """A range the wrong way round would turn dark into bright without a word."""
+    if value_range is not None and not value_range[0] < value_range[1]:
+        raise UserError(
+            f"{value_range}", where="value_range", expected="(lowest, highest)", hint="value_range=(-1, 1)"
+        )
+    return value_range
 
 
 def _frames(images: torch.Tensor, value_range: Range | None, name: str) -> npt.NDArray[np.uint8]:

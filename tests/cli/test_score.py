@@ -114,6 +114,8 @@ def test_a_run_is_measured_again(
     assert program.method.calls == rendered
     assert asked[-1][0] == ("standard", "offline")
     assert asked[-1][1]["metrics"] == ("PSNR",)
+    assert run_line(capsys, "score", str(run), "--protocol", str(program.protocol)).status == 0
+    assert asked[-1][0] == ("toy",)  # what the plan says
     again = run_line(capsys, *line, "--protocol", str(program.protocol))
     assert f"0 computed, {UNITS} kept from before" in again.out
     for option, value in (("--references", str(run)), ("--out", str(tmp_path / "x")), ("--sn", "1")):
@@ -127,7 +129,7 @@ def test_metrics_of_a_run_by_the_suite_itself(
     program = ToyProgram(tmp_path, monkeypatch)
     run = tmp_path / "run"
     assert program.run(capsys, run, settings="self").status == 0
-    measured = ("--metrics", "PSNR", "--protocol", str(program.protocol))
+    measured = ("--profile", "offline", "--metrics", "PSNR", "--protocol", str(program.protocol))
     assert run_line(capsys, "score", str(run), *measured).status == 0
     mine = tmp_path / "mine"
     mine.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from iper_bench.metrics.disk_cache import DiskCache
 from iper_bench.metrics.feature_cache import FeatureCache, content_key
 
 
@@ -33,3 +34,22 @@ def test_the_least_recently_used_entry_goes_first():
     assert [name for name in "acd" if cache.get(name) is not None] == ["a", "c", "d"]
     cache.put("huge", [np.zeros(1000, dtype=np.float32)])
     assert len(cache) == 1
+
+
+def test_only_what_is_to_be_kept_goes_to_disk_and_outlives_memory(tmp_path):
+    array = np.arange(25, dtype=np.float32)  # 100 bytes
+    names = [letter * 64 for letter in "abc"]
+    disk = DiskCache(tmp_path, 10**9)
+    cache = FeatureCache(bound=100, disk=disk)
+    cache.put(names[0], [array])
+    assert disk.count() == 0
+    cache.put(names[0], [array], keep=True)  # in memory already
+    assert disk.count() == 1
+    cache.put(names[1], [array + 1])
+    cache.put(names[2], [array + 2], keep=True)
+    assert cache.get(names[1]) is None
+    for name, offset in ((names[0], 0), (names[2], 2)):
+        (found,) = cache.get(name)
+        assert found.dtype == np.float32
+        assert np.array_equal(found, array + offset)
+        assert len(cache) == 1

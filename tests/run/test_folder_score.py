@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,11 +15,14 @@ from iper_bench.data.dataset import DATASETS
 from iper_bench.data.image_io import encode_png
 from iper_bench.errors import UserError
 from iper_bench.metrics.frechet_curve import frechet_curve
+from iper_bench.metrics.prefetch import prefetched
 from iper_bench.metrics.suite import FrameSet, MetricSuite
 from iper_bench.protocol.trials import build_trials
 from iper_bench.run.box_file import BoxFile
 from iper_bench.run.clip_scores import Measures
+from iper_bench.run.comparisons import Handed, compare_with_references
 from iper_bench.run.folder_score import ScoreRequest, run_request, score_folder
+from iper_bench.run.frame_streams import FrameStreams
 from iper_bench.run.material import Material
 from iper_bench.run.result_folder import read_result, require_free, write_result
 from iper_bench.store.aggregate import aggregate
@@ -51,6 +56,9 @@ def drawn(clip: str) -> Frames:
 def test_a_folder_is_measured_as_the_run_would(setting: str, toy: dict[str, Any], tmp_path: Path) -> None:
     """Trial by trial with the boxes of the tracks: the suite fed by the run's own ``Material``."""
     metrics = {"self": ("PSNR", "Body-CS"), "cross": ("Body-CS", "FID", "Body-FD")}[setting]
+    if setting == "cross":  # the protocol asks for four frames there
+        for file in toy["predictions"].glob("*/01[23].png"):
+            file.unlink()
     request = ScoreRequest(measures=Measures(("offline",), metrics), setting=setting, sn=1, **toy)
     scores = score_folder(request)
     dataset, suite, features = ToyDataset(), MetricSuite(["offline"], metrics=metrics), []
@@ -60,7 +68,7 @@ def test_a_folder_is_measured_as_the_run_would(setting: str, toy: dict[str, Any]
     ):
         material = Material(dataset, trial, 1)
         frames = FrameSet(
-            iter([drawn(trial.source_clip)]),
+            iter([drawn(trial.source_clip)[: len(trial.target_frames)]]),
             material.truths(),
             material.reals(),
             material.prediction_boxes,
@@ -118,14 +126,17 @@ def test_what_is_missing_surplus_or_double_is_refused(toy: dict[str, Any]) -> No
 
 
 def test_a_video_that_is_too_short(tmp_path: Path) -> None:
-    from iper_bench.data.video_io import write_video
-
     frames = wanderer(8, side=48)
     references = write(tmp_path / "truth", frames)
-    write_video(tmp_path / "mine.avi", list(frames[:5]), 25)
+    writer = cv2.VideoWriter(str(tmp_path / "mine.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (48, 48))
+    for frame in frames[:5]:
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
+    writer.release()
     request = ScoreRequest(tmp_path / "mine.avi", PSNR, references=references)
     with pytest.raises(UserError, match=r"mine\.avi: 3 of 8 frames are missing: 5, 6, 7"):
         score_folder(request)
+    (row,) = score_folder(replace(request, partial=True)).rows
+    assert (row.count, row.total, row.clip) == (5, 8, "mine")
 
 
 def test_paths_of_the_wrong_kind(tmp_path: Path) -> None:
@@ -152,7 +163,7 @@ def test_paths_of_the_wrong_kind(tmp_path: Path) -> None:
 
 
 def test_sn_that_the_protocol_does_not_have(toy: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="no sources for sn=3.*--sn among 1, 2, 4, 8"):
+    with pytest.raises(UserError, match=r"no sources for sn=3.*--sn among 1, 2, 4, 8"):
         score_folder(ScoreRequest(measures=PSNR, sn=3, **toy))
 
 
@@ -214,6 +225,42 @@ def test_the_curve_is_that_of_the_pooled_features(tmp_path: Path) -> None:
     assert found["Body-FD"]["reason"] == "no features on one side"
 
 
+@pytest.mark.parametrize("setting", ["self", "cross"])
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_streams_stay_in_step_when_each_side_has_its_thread(
+    setting: str, workers: int, tmp_path: Path
+) -> None:
+    """As the suite reads them beside a GPU: frames and boxes of what can be read, in one order."""
+    frames = wanderer(30, side=16)
+    mine, truth = write(tmp_path / "mine", frames), write(tmp_path / "truth", frames)
+    for folder, bad in ((mine, (0, 7, 29)), (truth, (8,))):
+        for number in bad:
+            (folder / f"{number:03d}.png").write_bytes(b"")
+    kept = [k for k in range(30) if k not in (0, 7, 8, 29)]
+    boxes = np.arange(30.0)[:, None] + [0, 0, 5, 5]
+    handed = Handed(mine, "m", setting, boxes, 2 * boxes)
+    (one,) = compare_with_references(handed, truth)
+    streams = FrameStreams(one, workers=workers)
+    found = streams.frame_set()
+    theirs = found.truths if setting == "self" else found.reals
+    assert theirs is not None
+    sides = [prefetched(found.predictions), prefetched(theirs)]
+    if setting == "self":
+        pairs = list(zip(*sides, strict=True))
+        drawn = [np.concatenate(side) for side in zip(*pairs, strict=True)]
+    else:
+        drawn = [np.concatenate(list(side)) for side in sides]
+    for side in drawn:
+        assert np.array_equal(side, frames[kept])
+    reference_boxes = found.truth_boxes if setting == "self" else found.real_boxes
+    for given, known in ((found.prediction_boxes, boxes), (reference_boxes, 2 * boxes)):
+        assert given is not None
+        assert np.array_equal(given[: len(kept)], known[kept])
+    assert streams.kept == (tuple(kept), tuple(kept))
+    assert sorted(streams.left_out) == [0, 7, 8, 29]
+    assert "mine: 4 of 30 frames left out: 000.png: an empty file, 007.png" in (streams.note() or "")
+
+
 # ---------------------------------------------------------------------------------- boxes
 
 HEAD = "clip,frame,x0,y0,x1,y1\n"
@@ -247,10 +294,14 @@ HEAD = "clip,frame,x0,y0,x1,y1\n"
 def test_boxes_that_are_wrong_are_told_by_line_and_field(text: str, words: str, tmp_path: Path) -> None:
     path = tmp_path / "boxes"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=words) as error:
+
+    def read() -> None:
         file = BoxFile(path)
         file.require_clips(["a"])
         file.of("a", [0, 1])
+
+    with pytest.raises(UserError, match=words) as error:
+        read()
     assert "\n" not in str(error.value)
     assert str(path) in str(error.value)
 
@@ -302,7 +353,7 @@ def test_a_run_whose_protocol_is_a_file(tmp_path: Path) -> None:
     from iper_bench.store.run_folder import RunFolder
 
     RunFolder.create(tmp_path / "run", {"protocol": {"name": "mine"}})
-    with pytest.raises(UserError, match="protocol 'mine' does not come with the package.*--protocol FILE"):
+    with pytest.raises(UserError, match=r"protocol 'mine' does not come with the package.*--protocol FILE"):
         run_request(ScoreRequest(tmp_path / "run", PSNR))
 
 

@@ -81,6 +81,14 @@ def test_float_frames_need_their_range():
         metric.update(OURS.permute(0, 2, 3, 1), THEIRS.permute(0, 2, 3, 1))
 
 
+@pytest.mark.parametrize("wrong", [(1, -1), (0, 0), (0, math.nan)])
+def test_a_range_that_does_not_increase_is_refused(wrong):
+    with pytest.raises(UserError, match=r"value_range: .*expected \(lowest, highest\)"):
+        adapter.PairMetric(psnr, higher_is_better=True, value_range=wrong)
+    with pytest.raises(UserError, match="value_range"):
+        adapter.SetMetric(len, frechet_distance, value_range=wrong)
+
+
 def test_sets():
     def extract(frames):
         return frames.reshape(len(frames), -1)[:, :3].astype(np.float64)
