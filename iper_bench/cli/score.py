@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from iper_bench.cli.listing import print_columns
 from iper_bench.cli.measures import HOW_IT_IS_MEASURED, WHAT_IS_MEASURED
@@ -135,8 +136,11 @@ def score(**options: Any) -> None:
     from iper_bench.run.clip_scores import Measures
     from iper_bench.run.folder_score import ScoreRequest, score_folder, score_run
 
+    profiles = options.pop("profiles")
+    if click.get_current_context().get_parameter_source("profiles") is ParameterSource.DEFAULT:
+        profiles = ()  # of a run its own
     measures = Measures(
-        profiles=options.pop("profiles"),
+        profiles=profiles,
         metrics=options.pop("metrics") or None,
         person_detector=options.pop("person_detector"),
         weights_dir=options.pop("weights_dir"),

@@ -4,12 +4,14 @@ in the same way.
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from iper_bench.errors import UserError
+from iper_bench.data.frame_pairing import NUMBERINGS
+from iper_bench.errors import UserError, unknown_name
 from iper_bench.metrics.metric import Setting
 from iper_bench.metrics.suite import BATCH_SIZE
 from iper_bench.run.clip_scores import RESIZED, ClipScores, Measures, score_clips
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     import pandas
 
 PASSPORTS = "passports"
+LARGEST_SIDE = 8192  # pixels, of resize
 METHOD = "predictions"  # what frames are called whose method nobody named
 DETECTIONS = ("reference", "prediction", "both", "frames")
 COLUMNS = (
@@ -76,13 +79,14 @@ def evaluate(
     different sizes. A frame that cannot be read raises nothing: it is left out and named in ``note``.
     """
     chosen = _names(clips, "clips") or ()
-    handed = Handed(
-        predictions, METHOD, setting, boxes, reference_boxes, value_range, chosen, numbering, partial
-    )
-    folder = None if weights_dir is None else Path(weights_dir)
+    levels = None if value_range is None else _two(value_range, "value_range", "(black, white)")
+    if numbering is not None and numbering not in NUMBERINGS:
+        raise unknown_name("numbering", str(numbering), NUMBERINGS)
+    handed = Handed(predictions, METHOD, setting, boxes, reference_boxes, levels, chosen, numbering, partial)
     names, listed = _names(profile, "profile") or (), _names(metrics, "metrics")
-    side = _size(resize)
-    measures = Measures(names, listed, person_detector, folder, device, batch_size, side, num_workers)
+    batch, workers = _count(batch_size, "batch_size", 1), _count(num_workers, "num_workers", 0)
+    folder, side = _folder(weights_dir), _size(resize)
+    measures = Measures(names, listed, person_detector, folder, str(device), batch, side, workers)
     return _measured(handed, references, measures, per_frame=per_frame)
 
 
@@ -178,6 +182,8 @@ def _names(given: str | Sequence[str] | None, field: str) -> tuple[str, ...] | N
     """One name or several. Raises UserError for anything else."""
     if given is None:
         return None
+    if not isinstance(given, Iterable):
+        raise UserError(f"found {given!r}"[:80], where=field, expected="names as text")
     names = (given,) if isinstance(given, str) else tuple(given)
     wrong = next((one for one in names if not isinstance(one, str)), None)
     if wrong is not None:
@@ -185,12 +191,38 @@ def _names(given: str | Sequence[str] | None, field: str) -> tuple[str, ...] | N
     return names
 
 
+def _folder(given: str | os.PathLike[str] | None) -> Path | None:
+    if given is None or isinstance(given, str | os.PathLike):
+        return None if given is None else Path(given)
+    raise UserError(f"found {given!r}"[:80], where="weights_dir", expected="a folder")
+
+
+def _two(given: Any, field: str, expected: str) -> tuple[Any, Any]:
+    """Two numbers. Raises UserError for anything else."""
+    try:
+        first, second = [] if isinstance(given, str) else list(given)
+        float(first), float(second)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"found {given!r}"[:80], where=field, expected=expected) from error
+    return first, second
+
+
+def _count(given: Any, field: str, least: int) -> int:
+    """A whole number, of numpy as well. Raises UserError for anything else and below ``least``."""
+    try:
+        number = operator.index(given)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise UserError(f"found {given!r}"[:80], where=field, expected=f"a whole number from {least}")
+    return number
+
+
 def _size(resize: tuple[int, int] | None) -> tuple[int, int] | None:
     if resize is None:
         return None
-    sides = tuple(resize)
-    if len(sides) != 2 or not all(isinstance(side, int) and 1 <= side <= 8192 for side in sides):
-        raise UserError(
-            f"found {resize!r}"[:80], where="resize", expected="(height, width) of 1 to 8192 pixels"
-        )
-    return sides[0], sides[1]
+    expected = f"(height, width) of 1 to {LARGEST_SIDE} pixels"
+    height, width = (_count(side, "resize", 1) for side in _two(resize, "resize", expected))
+    if max(height, width) > LARGEST_SIDE:
+        raise UserError(f"found {resize!r}"[:80], where="resize", expected=expected)
+    return height, width

@@ -17,6 +17,7 @@ from iper_bench.metrics.metric import SETTINGS, Setting
 from iper_bench.metrics.scorer import meter
 from iper_bench.metrics.weights import MissingWeightsError
 from iper_bench.run.attribution import attribute
+from iper_bench.run.clip_scores import RESIZED
 from iper_bench.run.explain_sample import Sample, sample_of_files, sample_of_run
 from iper_bench.run.explained import Side, pairs_of
 from iper_bench.run.scoring import known_device
@@ -172,6 +173,13 @@ def _definition(side: Side) -> Definition:
     """A stored definition as one that can be measured. Raises UserError where this version cannot."""
     kind = KINDS.get(str(side.stored.get("kind")))
     choices = side.stored.get("choices")
+    if isinstance(choices, Mapping) and RESIZED in choices:
+        raise UserError(
+            f"its frames were resized first ({choices[RESIZED]}), which no step can switch",
+            where=side.name,
+            expected="frames of one size, measured without --resize",
+            hint="--words",
+        )
     if kind is None or not isinstance(choices, Mapping):
         raise UserError(
             "a definition that this iper-bench does not know",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from iper_bench.data.image_io import encode_png
 from iper_bench.metrics.kinds import SSIM as SSIM_KIND
@@ -27,6 +28,7 @@ SSIM = ("explain", "standard:SSIM", "legacy:ssim/grey")
 def _keep_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "environ", os.environ.copy())
     os.environ["COLUMNS"] = "250"
+    monkeypatch.setattr(Console, "_environ", os.environ)  # it took another when it was imported
     os.environ["IPER_BENCH_WEIGHTS"] = str(tmp_path / "no-weights")
 
 
@@ -298,6 +300,9 @@ def test_definitions_of_other_versions_and_damaged_results(capsys, measured_run,
     assert_one_line(run_line(capsys, *pair, *files), "incomplete definition")
     changed(choices={**_choices(content), "window": "box"})
     assert_one_line(run_line(capsys, *pair, *files), "unknown choice of 'window' 'box'")
+    changed(choices={**_choices(content), "resized": "bicubic 48x48"})
+    assert "bicubic 48x48" in run_line(capsys, *pair).out
+    assert_one_line(run_line(capsys, *pair, *files), "resized first (bicubic 48x48)", "--words")
     assert_one_line(run_line(capsys, "explain", f"{result}#SSMI", "standard:SSIM"), "SSMI", "SSIM")
     assert_one_line(run_line(capsys, "explain", f"{result}#paper:SSIM", "paper:SSIM"), "offline:SSIM@self")
     for text, words in (

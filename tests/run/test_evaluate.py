@@ -173,6 +173,10 @@ def _saved(image: Image.Image, form: str = "PNG") -> bytes:
     return stream.getvalue()
 
 
+#: a PNG of 0 x 0 pixels: signature and header
+NO_PIXELS = b"\x89PNG\r\n\x1a\n" + bytes.fromhex("0000000d4948445200000000000000000802000000b4e9eb45")
+
+
 def _transparent(frame: Any) -> bytes:
     image = Image.fromarray(frame).convert("RGBA")
     image.putalpha(100)
@@ -185,6 +189,7 @@ BAD = {
     "empty": (lambda frame: b"", "an empty file"),
     "16 bits": (lambda frame: _saved(Image.fromarray(frame[..., 0].astype(np.uint16) * 257)), "16 bits"),
     "transparent": (_transparent, "transparent"),
+    "no pixels": (lambda frame: NO_PIXELS, "not a picture"),
     "CMYK": (lambda frame: _saved(Image.fromarray(frame).convert("CMYK"), "JPEG"), "CMYK"),
 }
 
@@ -302,7 +307,7 @@ def test_different_sizes_name_the_frame_unless_resized(ours: Frames, truths: Fra
     for setting, metric in (("self", "PSNR"), ("cross", "FID")):
         with pytest.raises(UserError, match=r"004\.png: 40x48 pixels.*expected 48x48"):
             iper_bench.evaluate(folder, truths, metrics=metric, setting=setting)
-    table = iper_bench.evaluate(ours, small, metrics="PSNR", resize=(24, 36))
+    table = iper_bench.evaluate(ours, small, metrics="PSNR", resize=np.array([24, 36]))
     sides = [[resize_pil(frame, 24, 36, bicubic=True) for frame in frames] for frames in (ours, small)]
     known = math.fsum(psnr(p, t) for p, t in zip(*sides, strict=True)) / 6
     assert value(table, "PSNR") == pytest.approx(known, abs=1e-12)
@@ -338,12 +343,27 @@ def test_boxes_go_with_resized_frames(ours: Frames) -> None:
         ({"clips": ["x"]}, "unknown clip 'x'"),
         ({"resize": (0, 4)}, "resize: found"),
         ({"resize": (4,)}, "resize: found"),
+        ({"resize": 24}, "resize: found 24"),
+        ({"resize": "24x24"}, "resize: found"),
+        ({"resize": (24, 9000)}, "1 to 8192 pixels"),
+        ({"resize": (24, 2.5)}, "resize: found 2.5"),
+        ({"metrics": 3}, "metrics: found 3; expected names"),
+        ({"clips": 3}, "clips: found 3; expected names"),
+        ({"profile": ()}, "profiles are none"),
+        ({"numbering": "frame"}, "did you mean frames"),
+        ({"num_workers": -1}, "num_workers: found -1"),
+        ({"num_workers": 1.5}, "num_workers: found 1.5"),
+        ({"weights_dir": 3}, "weights_dir: found 3"),
+        ({"value_range": "01"}, "value_range: found '01'"),
+        ({"value_range": 1}, r"value_range: found 1; expected \(black, white\)"),
+        ({"person_detector": "fasterrcn"}, "did you mean fasterrcnn"),
         ({"boxes": np.zeros((5, 4))}, r"boxes: shape \(5, 4\); expected \(6, 4\)"),
         ({"boxes": np.full((6, 4), np.inf)}, "row 0 is infinite"),
         ({"boxes": {"other": np.zeros((6, 4))}}, "no boxes of clip 'clip'"),
         ({"boxes": "nowhere.csv"}, "nowhere.csv: no such file"),
         ({"weights_dir": "/nowhere"}, "/nowhere"),
-        ({"batch_size": 0}, "batch size 0"),
+        ({"batch_size": 0}, "batch_size: found 0"),
+        ({"batch_size": "x"}, "batch_size: found 'x'"),
         ({"value_range": (0, 1)}, "uint8 with value_range"),
     ],
 )

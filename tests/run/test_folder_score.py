@@ -143,6 +143,10 @@ def test_paths_of_the_wrong_kind(tmp_path: Path) -> None:
     truth = write(tmp_path / "truth", wanderer(2))
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.txt").write_text("x", encoding="utf-8")
+    (write(tmp_path / "one", wanderer(1)) / "001.png").mkdir()
+    (row,) = score_folder(ScoreRequest(tmp_path / "one", PSNR, references=truth)).rows
+    assert (row.count, row.total) == (1, 2)
+    assert "001.png: a folder where a picture was expected" in str(row.reason)
     for path, words in (("empty", "no frames here"), ("nothing", "no such file"), ("text.txt", "text.txt")):
         with pytest.raises(UserError, match=words):
             score_folder(ScoreRequest(tmp_path / path, PSNR, references=truth))
