@@ -5,6 +5,7 @@ cache.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,11 @@ from iper_bench.metrics.weights import Identity, WeightFile, find_weights, weigh
 
 T = TypeVar("T")
 
+#: raised when code between a frame and its features changes what it gives (regions, crops, boxes)
+FEATURES_VERSION = "features 1"
+#: packages that decide about features beside the weights
+DECIDING = ("torch", "torchvision", "pillow", "opencv-python-headless", "facenet-pytorch")
+
 
 class Bench:
     """Loads each network at most once, on first use."""
@@ -22,8 +28,9 @@ class Bench:
     def __init__(self, *, weights_dir: Path | None, device: str, cache: FeatureCache | None = None) -> None:
         self.device = torch.device(device)
         self.cache = FeatureCache() if cache is None else cache
-        # kernels of another version or device differ in the last bits
-        self.cache.tag = f"torch {torch.__version__}|{self.device.type}|float32"
+        # kernels and filters of another version or device differ in the last bits
+        versions = "|".join(f"{name} {version(name)}" for name in DECIDING)
+        self.cache.tag = f"{FEATURES_VERSION}|{versions}|{self.device.type}|float32"
         self._folder = weights_folder(weights_dir)
         self._built: dict[str, Any] = {}
 

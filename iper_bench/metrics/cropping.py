@@ -45,6 +45,8 @@ def enlarged_box(
 def crop(frame: Frame, box: Box) -> Frame | None:
     """The pixels of a box, or ``None`` when it is empty."""
     x0, y0, x1, y1 = box
+    if x1 <= x0 or y1 <= y0:
+        return None  # among others a box that ends left of the frame or above it
     part = frame[y0:y1, x0:x1]
     return part if part.size else None
 

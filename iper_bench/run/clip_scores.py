@@ -131,7 +131,7 @@ def score_clips(
             gone[0] += 1
         elif streams.left_out:
             gone[1:] = gone[1] + 1, gone[2] + len(streams.left_out)
-    if any(features):
+    if features:
         pooled = rows_of_group(units, dataset, suite.pool(features, setting), facts)
         rows += [_noted(row, gone, len(units)) for row in pooled]
     definitions = suite.definitions()

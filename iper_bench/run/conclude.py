@@ -87,7 +87,7 @@ def _pool(
     """Rows of the set metrics over the finished ones of ``units``; none when no unit has features."""
     present = sorted((unit for unit in units if unit.id in finished), key=lambda unit: unit.trial.name)
     arrays = [folder.features(unit.id) for unit in present]
-    if not any(arrays):
+    if not arrays:
         return []
     values = scorer.pool([features_of_arrays(one) for one in arrays], units[0].trial.setting)
     rows = rows_of_group(present, dataset, values, provenance)

@@ -12,6 +12,7 @@ import torch
 from iper_bench.metrics.backbones.network import grey_levels
 from iper_bench.metrics.backbones.normalisation import imagenet, signed
 from iper_bench.metrics.cropping import paper_frame, resize_corners
+from iper_bench.metrics.crops import BOXES
 from iper_bench.metrics.crops import CROPS as RULES
 from iper_bench.metrics.head_region import BODY_HEIGHT, head_region
 from iper_bench.metrics.inception_resize import clean_resize, paper_resize, tf1_resize
@@ -74,6 +75,14 @@ def test_paper_person_crop(path):
         plain = torch.from_numpy(frame.transpose(2, 0, 1).copy()).float() / 255
         without = resize_corners(plain, *arrays["nobox32"].shape[-2:])
         assert_close(without, arrays["nobox32"][index], CROP_TOLERANCE)
+
+
+@pytest.mark.parametrize("box", [(-60, 10, -20, 40), (10, -60, 40, -20), (60, 10, 90, 40), (10, 60, 40, 90)])
+@pytest.mark.parametrize("rule", ["clipped", "1.05"])
+def test_a_box_outside_the_frame_is_no_input(box, rule):
+    whole = BOXES[rule](np.array(box, np.float32), 50, 50)
+    for name, crop in RULES.items():
+        assert crop(np.zeros((50, 50, 3), np.uint8), whole) is None, name
 
 
 def test_an_empty_person_crop_is_no_input():

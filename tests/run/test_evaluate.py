@@ -431,3 +431,13 @@ def test_partial_shows_in_coverage(ours: Frames, truths: Frames) -> None:
     sets = iper_bench.evaluate({"one": ours}, theirs, metrics="FID", setting="cross", partial=True)
     assert "6 predictions, 6 references" in value(sets, "FID", column="note")
     assert "1 of 2 clips without predictions" in value(sets, "FID", column="note")
+
+
+def test_set_metrics_without_weights_are_missing_with_a_reason(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)
+    table = iper_bench.evaluate(
+        frames, frames[::-1], metrics=["FID"], profile="standard", setting="cross", weights_dir=tmp_path
+    )
+    assert list(table["metric"]) == ["FID"]
+    assert table["value"].isna().all()
+    assert "inception" in table["reason"][0]

@@ -195,6 +195,8 @@ class ToyScorer:
         return UnitScores([self._value("colour", values, found)], {"toy/whole": features})
 
     def pool(self, features: Sequence[Mapping[str, SetFeatures]], setting: str) -> list[MetricValue]:
+        if not any(features):  # nothing that is pooled was measured
+            return []
         ours = np.concatenate([one["toy/whole"].prediction for one in features])
         theirs = np.concatenate([one["toy/whole"].reference for one in features])
         value = float(np.linalg.norm(ours.mean(axis=0) - theirs.mean(axis=0)))
