@@ -42,6 +42,16 @@ def enlarged_box(
     )
 
 
+def clipped_box(box: npt.NDArray[np.floating], height: int, width: int) -> Box:
+    """Clip a box to the frame and truncate it to integers."""
+    return (
+        int(max(float(box[0]), 0.0)),
+        int(max(float(box[1]), 0.0)),
+        int(min(float(box[2]), float(width))),
+        int(min(float(box[3]), float(height))),
+    )
+
+
 def crop(frame: Frame, box: Box) -> Frame | None:
     """The pixels of a box, or ``None`` when it is empty."""
     x0, y0, x1, y1 = box
@@ -66,8 +76,7 @@ def face_crop(image: Frame, box: npt.NDArray[np.floating], side: int = FACE_SIDE
     """The face of facenet-pytorch's ``extract_face`` without margin: clip, truncate, area-resize to side x
     side.
     """
-    x0, y0 = int(max(box[0], 0)), int(max(box[1], 0))
-    x1, y1 = int(min(box[2], image.shape[1])), int(min(box[3], image.shape[0]))
+    x0, y0, x1, y1 = clipped_box(box, *image.shape[:2])
     return area_face(image[y0:y1, x0:x1], side)
 
 

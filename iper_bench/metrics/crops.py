@@ -16,7 +16,7 @@ import torch
 
 from iper_bench.metrics import cropping
 from iper_bench.metrics.backbones.network import grey_levels
-from iper_bench.metrics.cropping import Box, Frame, enlarged_box
+from iper_bench.metrics.cropping import Box, Frame, clipped_box, enlarged_box
 from iper_bench.metrics.inception_resize import clean_resize, paper_resize, tf1_resize
 from iper_bench.metrics.person_boxes import person_box
 
@@ -29,18 +29,9 @@ BoxRule = Callable[[Found, int, int], Box]
 CropRule = Callable[[Frame, Box | None], torch.Tensor | None]
 
 
-def _clipped(box: Found, height: int, width: int) -> Box:
-    return (
-        int(max(float(box[0]), 0.0)),
-        int(max(float(box[1]), 0.0)),
-        int(min(float(box[2]), float(width))),
-        int(min(float(box[3]), float(height))),
-    )
-
-
 BOXES: Mapping[str, BoxRule] = {
-    "none": _clipped,  # never asked: without a detector there is no box
-    "clipped": _clipped,
+    "none": clipped_box,  # never asked: without a detector there is no box
+    "clipped": clipped_box,
     "1.05": enlarged_box,
     "side/416 1.05": person_box,
 }
