@@ -44,12 +44,17 @@ _WHAT = (
     SIZE,
     click.option("--protocol", metavar="NAME|YAML", help="protocol  [default: <dataset>-imitation]"),
     click.option(
+        "--as-published",
+        is_flag=True,
+        help="mended entries of the protocol as they were published, where their frames exist",
+    ),
+    click.option(
         "--settings",
         callback=split_names,
         default=typed(SETTINGS),
         show_default=True,
         metavar="NAME,...",
-        help="self-imitation, cross-imitation or both",
+        help="self: targets with a paired truth; cross: cross-imitation",
     ),
 )
 

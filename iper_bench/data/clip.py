@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +79,18 @@ class Clip(ABC):
     def __len__(self) -> int:
         return len(self.track)
 
+    @property
+    def frame_names(self) -> Sequence[str]:
+        """Names of the frames in order, as protocols write them: those of the files where the dataset has
+        files. Reading them decodes nothing.
+        """
+        return [f"{index:08d}.png" for index in range(len(self))]
+
+    @property
+    def has_track(self) -> bool:
+        """Whether the dataset holds the body of every frame; without it :attr:`track` raises UserError."""
+        return True
+
     @abstractmethod
     def frames(self, indices: Sequence[int]) -> Images:
         """Decode frames: (N, H, W, 3) uint8 RGB. Raises UserError naming the clip and frame when one is
@@ -88,6 +100,12 @@ class Clip(ABC):
     @abstractmethod
     def masks(self, indices: Sequence[int]) -> Images | None:
         """Person mattes (N, H, W) uint8, 255 = person, or ``None`` when the dataset has none."""
+
+    def recipe(self, indices: Sequence[int]) -> Callable[[], Images] | None:
+        """What a worker process calls to decode the frames ``indices``, as :meth:`frames` does: small and
+        picklable. ``None``: this process decodes them (it renders them, or holds them).
+        """
+        return None
 
     def backgrounds(self, indices: Sequence[int]) -> Images | None:
         """Frames without the person, (N, H, W, 3) uint8, where the dataset knows them; else ``None``."""

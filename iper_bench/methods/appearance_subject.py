@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from iper_bench.body.model import BodyModel
+from iper_bench.errors import UserError
 from iper_bench.flow.composition import BodyRaster
 from iper_bench.flow.transfer import averaged_people_image, merge_people, selected_faces
 from iper_bench.flow.transformation import face_corners, hide_faces
@@ -40,6 +41,7 @@ class SeveralPeople(Protocol):
         steps: int,
         seed: int,
         selected_flows: bool,
+        background: int = 0,
     ) -> Subject:
         """One subject of several people.
 
@@ -50,7 +52,20 @@ class SeveralPeople(Protocol):
             :data:`iper_bench.flow.transfer.PART_GROUPS`. What nobody gives is the primary's.
         steps: personalisation steps per person, 0 = none.
         selected_flows: whether the flows into a person's sources show the faces that he gives alone.
+        background: the person whose background the frames show.
         """
+
+
+def several_people(method: object, name: str) -> SeveralPeople:
+    """``method`` as one that can take people apart. Raises UserError when it cannot."""
+    if not isinstance(method, SeveralPeople):
+        raise UserError(
+            f"method '{name}' cannot take people apart",
+            where="--method",
+            expected="a method with appearance transfer",
+            hint="--method attlwb",
+        )
+    return method
 
 
 class PeopleBuilder(InputBuilder):
@@ -93,7 +108,11 @@ class PeopleBuilder(InputBuilder):
 
 
 def join_people(
-    people: Sequence[SourcePerson], parts: Sequence[Sequence[str]], *, selected_flows: bool
+    people: Sequence[SourcePerson],
+    parts: Sequence[Sequence[str]],
+    *,
+    selected_flows: bool,
+    background: int = 0,
 ) -> SourcePerson:
     """One person made of several; see :class:`SeveralPeople` for the parameters.
 
@@ -117,7 +136,10 @@ def join_people(
         people[0],
         builder=joined,
         maps=_join_maps([person.maps for person in people]),
-        inputs=_join_inputs(people, selected, joined, selected_flows=selected_flows),
+        inputs=replace(
+            _join_inputs(people, selected, joined, selected_flows=selected_flows),
+            bg_input=people[background].inputs.bg_input,
+        ),
         images=torch.cat([person.images for person in people]),
         masks=torch.cat([person.masks for person in people]),
     )

@@ -4,7 +4,7 @@ metric.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -48,6 +48,21 @@ class CopySource:
         subject = self.personalize(sources, steps=0, seed=seed)
         for wanted in sorted(set(steps)):
             yield wanted, subject
+
+    def appearance(
+        self,
+        people: Sequence[Sources],
+        parts: Sequence[Sequence[str]],
+        *,
+        steps: int,
+        seed: int,
+        selected_flows: bool,
+        background: int = 0,
+    ) -> Subject:
+        """The first source of the last person, who gives the clothes; see
+        :class:`iper_bench.methods.appearance_subject.SeveralPeople`.
+        """
+        return CopySubject(people[-1].frames[0])
 
 
 def create() -> CopySource:

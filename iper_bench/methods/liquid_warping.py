@@ -131,6 +131,7 @@ class LiquidWarping:
         steps: int,
         seed: int,
         selected_flows: bool,
+        background: int = 0,
     ) -> Subject:
         """See :class:`iper_bench.methods.appearance_subject.SeveralPeople`; one generator is tuned on the
         people in turn.
@@ -143,7 +144,7 @@ class LiquidWarping:
         if steps:
             self._loss_terms()
         prepared = [self._prepare(sources) for sources in people]
-        joined = join_people(prepared, parts, selected_flows=selected_flows)
+        joined = join_people(prepared, parts, selected_flows=selected_flows, background=background)
         _, tuned = next(self._tuned(prepared, (steps * len(people),), seed))
         return self._subject(tuned, joined, people[0])
 

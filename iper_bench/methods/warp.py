@@ -70,12 +70,14 @@ class Warp:
         steps: int,
         seed: int,
         selected_flows: bool,
+        background: int = 0,
     ) -> Subject:
         """See :class:`iper_bench.methods.appearance_subject.SeveralPeople`; ``steps`` and ``seed`` have no
         effect.
         """
         prepared = [prepare_person(sources, self._options) for sources in people]
-        return WarpSubject(join_people(prepared, parts, selected_flows=selected_flows), people[0])
+        joined = join_people(prepared, parts, selected_flows=selected_flows, background=background)
+        return WarpSubject(joined, people[0])
 
 
 def create() -> Warp:

@@ -74,10 +74,15 @@ class Fields:
             kind = "nothing" if content is None else type(content).__name__
             raise UserError(f"found {kind}", where=where, expected=f"a mapping with {', '.join(keys)}")
         self._content = content
+        self._keys = keys
         self.where = where
         for key in content:
             if key not in keys:
                 raise unknown_name("key", str(key), keys, where=where)
+
+    def allows(self, key: str) -> bool:
+        """Whether the key may stand here."""
+        return key in self._keys
 
     def has(self, key: str) -> bool:
         """Whether the key is there and not null."""

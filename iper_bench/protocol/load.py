@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 from iper_bench.errors import UserError, nearest
+from iper_bench.protocol.packaged import packaged_files
 from iper_bench.protocol.reading import read_protocol
 from iper_bench.protocol.schema import Protocol
 
-_PACKAGE = "iper_bench.protocols"
 _SUFFIXES = (".yaml", ".yml")
-
-
-def _files() -> dict[str, Path]:
-    with resources.as_file(resources.files(_PACKAGE)) as folder:
-        return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def list_protocols() -> list[str]:
     """Sorted names of the protocols that come with the package."""
-    return list(_files())
+    return list(packaged_files())
 
 
 def load_protocol(name_or_path: str | Path) -> Protocol:
@@ -31,7 +25,7 @@ def load_protocol(name_or_path: str | Path) -> Protocol:
     UserError for an unknown name (with the nearest ones), a missing file, or a file that is not a protocol.
     """
     text = str(name_or_path)
-    files = _files()
+    files = packaged_files()
     if text in files:
         return read_protocol(files[text])
     if Path(text).suffix in _SUFFIXES:

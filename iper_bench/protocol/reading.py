@@ -2,73 +2,139 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
 from iper_bench.errors import UserError
 from iper_bench.protocol.candidates import SOURCE_POSITIONS
-from iper_bench.protocol.fields import Fields, read_yaml, whole_number
-from iper_bench.protocol.schema import (
-    CHOICES,
-    FORMAT,
-    TARGETS,
-    TASKS,
-    CrossRule,
-    Drive,
-    Entry,
-    FrameRange,
-    Protocol,
-    Rules,
-    SelfRule,
-    SourceRule,
-)
+from iper_bench.protocol.entry_reading import read_entries, read_pairs
+from iper_bench.protocol.fields import Fields, read_yaml
+from iper_bench.protocol.frame_span import frame_number
+from iper_bench.protocol.rule_reading import read_rules
+from iper_bench.protocol.schema import BACKGROUNDS, FORMAT, TASKS, TRANSFER, Protocol
+from iper_bench.protocol.variation import VARIATION_KEYS, vary
 
-_TOP = (
+__all__ = ["LARGEST_IMAGE", "frame_number", "read_protocol"]
+
+TOP_KEYS = (
     *("format", "name", "description", "task", "dataset", "split", "image_size"),
-    *("source_counts", "rules", "clips"),
+    *("source_counts", "rules", "clips", "pairs", "take", "background"),
 )
-_FRAME_NAME = re.compile(r"(?:[^./\\]*_)?(\d{1,9})(?:\.[A-Za-z0-9]+)?")  # 035.jpg, frame_00000311.png
+DEFAULT_TAKE = ("body",)  # clothes: everything but the head
 LARGEST_IMAGE = 8192  # pixels; refuses absurd sizes before anything is allocated
+MOST_NESTED = 4  # protocols that change a protocol that changes ...
 
 
 def read_protocol(path: Path) -> Protocol:
-    """The protocol in the YAML file ``path``.
+    """The protocol in the YAML file ``path``; what it changes (``base``) lies beside it or in the package.
 
     Raises
     ------
     UserError, one line with file and field: unreadable file, newer format, unknown key (with the nearest
     valid ones), missing key, wrong type, reversed range, sources that do not fit ``source_counts``.
     """
-    fields = Fields(read_yaml(path), str(path), _TOP)
+    return _read(path, MOST_NESTED)
+
+
+def _read(path: Path, depth: int) -> Protocol:
+    content = read_yaml(path)
+    varied = isinstance(content, dict) and "base" in content
+    fields = Fields(content, str(path), VARIATION_KEYS if varied else TOP_KEYS)
+    _check_format(fields)
+    if not varied:
+        return _whole(fields)
+    base = _beside(path, fields.text("base"), fields.place("base"))
+    if depth == 0:
+        raise UserError("changes itself, or too many in a row", where=fields.place("base"), expected="a file")
+    return vary(_read(base, depth - 1), fields, image_size=_image_size(fields))
+
+
+def _check_format(fields: Fields) -> None:
     number = fields.integer("format", 1) if fields.has("format") else FORMAT
     if number > FORMAT:
         raise UserError(
             f"format {number} is newer than this iper-bench reads",
-            where=str(path),
+            where=fields.where,
             expected=f"format {FORMAT}",
             hint="pip install --upgrade iper-bench",
         )
+
+
+def _beside(path: Path, name: str, where: str) -> Path:
+    """The file of the protocol ``name``: beside ``path``, else in the package."""
+    from iper_bench.protocol.packaged import packaged_files
+
+    if not name.replace("-", "").replace("_", "").isalnum():  # no folder, no ending
+        raise UserError(f"found {name!r}"[:80], where=where, expected="the name of a protocol")
+    own = path.parent / f"{name}.yaml"
+    files = packaged_files()
+    if not own.is_file() and name not in files:
+        raise UserError(
+            f"no protocol '{name}'",
+            where=where,
+            expected=f"{own.name} beside it, or one of {', '.join(files)}",
+        )
+    return own if own.is_file() else files[name]
+
+
+def _whole(fields: Fields) -> Protocol:
+    where = fields.where
     if fields.has("rules") == fields.has("clips"):
         both = "both 'rules' and 'clips'" if fields.has("rules") else "neither 'rules' nor 'clips'"
-        raise UserError(f"has {both}", where=str(path), expected="exactly one of them")
+        raise UserError(f"has {both}", where=where, expected="exactly one of them")
+    task, ruled = fields.choice("task", TASKS), fields.has("rules")
+    counts = _counts(fields, ruled=ruled)
+    clips = () if ruled else read_entries(fields, counts, task)
+    pairs = _pairs(fields, task, ruled=ruled)
+    return Protocol(
+        name=fields.text("name"),
+        description=fields.text("description") if fields.has("description") else "",
+        task=task,
+        dataset=fields.text("dataset"),
+        split=fields.text("split"),
+        image_size=_image_size(fields),
+        source_counts=counts,
+        rules=read_rules(fields.raw("rules"), fields.place("rules"), task) if ruled else None,
+        clips=clips,
+        pairs=read_pairs(fields, clips) if pairs else (),
+        take=_take(fields) if task == TRANSFER else (),
+        background=_background(fields),
+    )
+
+
+def _pairs(fields: Fields, task: str, *, ruled: bool) -> bool:
+    """Whether the file lists pairs; raises UserError where it must or must not."""
+    listed = fields.has("pairs")
+    for key in ("pairs", "take", "background"):
+        if fields.has(key) and task != TRANSFER:
+            raise UserError(f"has '{key}'", where=fields.where, expected=f"it with the task {TRANSFER} only")
+    if task == TRANSFER and listed == ruled:
+        what = "both 'rules' and 'pairs'" if ruled else "'clips' without 'pairs'"
+        raise UserError(f"has {what}", where=fields.where, expected="either rules, or clips and pairs")
+    return listed
+
+
+def _take(fields: Fields) -> tuple[str, ...]:
+    """Names of part groups; whether a group is known is for the method to say."""
+    if not fields.has("take"):
+        return DEFAULT_TAKE
+    names = fields.items("take")
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise UserError(f"found {name!r}"[:80], where=fields.place("take"), expected="names such as body")
+    return tuple(names)
+
+
+def _background(fields: Fields) -> str:
+    return fields.choice("background", BACKGROUNDS) if fields.has("background") else BACKGROUNDS[0]
+
+
+def _image_size(fields: Fields) -> int | None:
     size = fields.integer("image_size", 1) if fields.has("image_size") else None
     if size is not None and size > LARGEST_IMAGE:
         raise UserError(
             f"found {size}", where=fields.place("image_size"), expected=f"at most {LARGEST_IMAGE}"
         )
-    counts = _counts(fields, ruled=fields.has("rules"))
-    return Protocol(
-        name=fields.text("name"),
-        description=fields.text("description") if fields.has("description") else "",
-        task=fields.choice("task", TASKS),
-        dataset=fields.text("dataset"),
-        split=fields.text("split"),
-        image_size=size,
-        source_counts=counts,
-        rules=_rules(fields.raw("rules"), fields.place("rules")) if fields.has("rules") else None,
-        clips=_entries(fields, counts) if fields.has("clips") else (),
-    )
+    return size
 
 
 def _counts(fields: Fields, *, ruled: bool) -> tuple[int, ...]:
@@ -85,116 +151,3 @@ def _counts(fields: Fields, *, ruled: bool) -> tuple[int, ...]:
             expected=f"some of {known}: the yaw rule knows no others",
         )
     return counts
-
-
-def _rules(content: Any, where: str) -> Rules:
-    fields = Fields(content, where, ("clips", "sources", "self", "cross"))
-    if not fields.has("self") and not fields.has("cross"):
-        raise UserError("has neither 'self' nor 'cross'", where=where, expected="at least one of them")
-    limit = None
-    if fields.has("clips"):
-        clips = Fields(fields.raw("clips"), fields.place("clips"), ("limit",))
-        limit = clips.integer("limit", 1) if clips.has("limit") else None
-    sources = Fields(fields.raw("sources"), fields.place("sources"), ("frames", "choose"))
-    return Rules(
-        clip_limit=limit,
-        sources=SourceRule(_range(sources, "frames"), sources.choice("choose", CHOICES)),
-        self_rule=_self_rule(fields.raw("self"), fields.place("self")) if fields.has("self") else None,
-        cross_rule=_cross_rule(fields.raw("cross"), fields.place("cross")) if fields.has("cross") else None,
-    )
-
-
-def _self_rule(content: Any, where: str) -> SelfRule:
-    fields = Fields(content, where, ("frames", "limit"))
-    return SelfRule(_range(fields, "frames"), fields.integer("limit", 1) if fields.has("limit") else None)
-
-
-def _cross_rule(content: Any, where: str) -> CrossRule:
-    fields = Fields(content, where, ("target", "frames", "real", "limit"))
-    return CrossRule(
-        target=fields.choice("target", TARGETS),
-        frames=_range(fields, "frames"),
-        real=_range(fields, "real"),
-        limit=fields.integer("limit", 1) if fields.has("limit") else None,
-    )
-
-
-def _entries(fields: Fields, counts: tuple[int, ...]) -> tuple[Entry, ...]:
-    found = [
-        _entry(item, f"{fields.place('clips')}[{index}]", counts)
-        for index, item in enumerate(fields.items("clips"))
-    ]
-    names = [entry.video for entry in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"video '{name}' is listed twice", where=fields.place("clips"))
-    return tuple(found)
-
-
-def _entry(content: Any, where: str, counts: tuple[int, ...]) -> Entry:
-    keys = ("video", "candidates", "view_angles", "sources", "self", "cross")
-    fields = Fields(content, where, keys)
-    candidates = _frame_list(fields, "candidates") if fields.has("candidates") else ()
-    angles = fields.integers("view_angles") if fields.has("view_angles") else ()
-    if angles and len(angles) != len(candidates):
-        raise UserError(
-            f"{len(angles)} angles",
-            where=fields.place("view_angles"),
-            expected=f"one for each of the {len(candidates)} candidates",
-        )
-    return Entry(
-        video=fields.text("video"),
-        candidates=candidates,
-        view_angles=angles,
-        sources=_sources(fields.raw("sources"), fields.place("sources"), counts),
-        self_drive=_drive(fields, "self", ("video", "frames")) if fields.has("self") else None,
-        cross_drive=_drive(fields, "cross", ("video", "frames", "real")) if fields.has("cross") else None,
-    )
-
-
-def _sources(content: Any, where: str, counts: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
-    if not isinstance(content, dict) or sorted(map(str, content)) != sorted(map(str, counts)):
-        found = list(content) if isinstance(content, dict) else content
-        raise UserError(f"found {found!r}"[:80], where=where, expected=f"one list for each of {list(counts)}")
-    fields = Fields({str(sn): frames for sn, frames in content.items()}, where, tuple(map(str, counts)))
-    sources = {sn: _frame_list(fields, str(sn)) for sn in counts}
-    for sn, frames in sources.items():
-        if len(frames) != sn:
-            raise UserError(f"{len(frames)} frames", where=fields.place(str(sn)), expected=f"{sn} frames")
-    return sources
-
-
-def _drive(fields: Fields, key: str, keys: tuple[str, ...]) -> Drive:
-    inner = Fields(fields.raw(key), fields.place(key), keys)
-    frames = _range(inner, "frames")
-    real = _range(inner, "real") if "real" in keys else None
-    return Drive(inner.text("video"), frames, real)
-
-
-def _frame_list(fields: Fields, key: str) -> tuple[int, ...]:
-    return tuple(frame_number(item, fields.place(key)) for item in fields.items(key))
-
-
-def frame_number(value: Any, where: str) -> int:
-    """The index that a frame name stands for (``"035.jpg"`` -> 35, ``"frame_00000311.png"`` -> 311), or an
-    index itself.
-
-    The official evaluator reduces names in the same way, so names of another width still mean their frame.
-    """
-    if isinstance(value, str):
-        match = _FRAME_NAME.fullmatch(value)
-        if match is None:
-            raise UserError(
-                f"found {value!r}", where=where, expected="a frame name such as 035.jpg, or an index"
-            )
-        return int(match.group(1))
-    return whole_number(value, where, 0)
-
-
-def _range(fields: Fields, key: str) -> FrameRange:
-    values = fields.integers(key)
-    if len(values) != 2 or values[0] > values[1]:
-        raise UserError(
-            f"found {list(values)}", where=fields.place(key), expected="[first, last], both inclusive"
-        )
-    return FrameRange(*values)

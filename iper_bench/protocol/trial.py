@@ -6,9 +6,26 @@ from dataclasses import dataclass, field
 
 from iper_bench.protocol.view import View, views_known
 
-TASK_IMITATION = "motion_imitation"
+TASK_IMITATION, TASK_TRANSFER, TASK_VIEW = "motion_imitation", "appearance_transfer", "novel_view"
 SELF = "self"
 CROSS = "cross"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Whose clothes the person of an appearance transfer wears.
+
+    Attributes
+    ----------
+    clip: who gives the clothes. sources: sn -> frame indices of it.
+    take: part groups that it gives, keys of ``flow.transfer.PART_GROUPS``.
+    background: whose background the frames show, ``"source"`` or ``"reference"``.
+    """
+
+    clip: str
+    sources: dict[int, tuple[int, ...]] = field(hash=False)
+    take: tuple[str, ...] = ("body",)
+    background: str = "source"
 
 
 @dataclass(frozen=True)
@@ -19,7 +36,8 @@ class Trial:
     ----------
     protocol: protocol name.
     task: ``"motion_imitation"``, ``"appearance_transfer"`` or ``"novel_view"``.
-    setting: ``"self"`` or ``"cross"``.
+    setting: ``"self"``: the targets are paired truth (self-imitation, appearance transfer, novel view);
+        ``"cross"``: there is a real set only.
     source_clip: clip whose person is synthesised.
     sources: sn -> frame indices of ``source_clip`` (all sn of the protocol, nested where the protocol nests
         them).
@@ -30,6 +48,9 @@ class Trial:
         ``None``.
     views: the candidates that sources are taken from, in the order of their view angles; empty when the
         protocol lists sources and no candidates.
+    reference: of appearance transfer.
+    target_angles: of novel view, the angle from which each target is seen, degrees, ``None`` = unknown.
+    variant: tells evaluations of one clip with different sources apart, otherwise empty.
     """
 
     protocol: str
@@ -42,6 +63,9 @@ class Trial:
     truth_frames: tuple[int, ...] | None = None
     real_frames: tuple[int, ...] | None = None
     views: tuple[View, ...] = ()
+    reference: Reference | None = None
+    target_angles: tuple[float | None, ...] = ()
+    variant: str = ""
 
     @property
     def views_known(self) -> bool:
@@ -54,10 +78,24 @@ class Trial:
         return ", ".join(map(str, self.views)) or "views unknown"
 
     @property
-    def name(self) -> str:
-        """Readable identity within a protocol, for example ``"self:actor3/a"`` or
-        ``"cross:actor3/a<-actor4/b"``.
+    def folder(self) -> str:
+        """What the predictions of the trial are called among those of its setting: the source clip;
+        ``CLIP#VARIANT``; ``SOURCE-to-REFERENCE`` in appearance transfer, with ``_`` for the slashes, in the
+        way of the official evaluator.
         """
-        if self.setting == SELF:
-            return f"{self.setting}:{self.source_clip}"
-        return f"{self.setting}:{self.source_clip}<-{self.target_clip}"
+        if self.reference is not None:
+            return f"{self.source_clip}-to-{self.reference.clip}".replace("/", "_")
+        return f"{self.source_clip}#{self.variant}" if self.variant else self.source_clip
+
+    @property
+    def name(self) -> str:
+        """Readable identity within a protocol, for example ``"self:actor3/a"``, ``"self:001/9/1#2"`` (a
+        variant), ``"cross:actor3/a<-actor4/b"``, ``"transfer:actor3/a<-actor3/b"`` or ``"view:actor3/a"``.
+        """
+        own = f"{self.source_clip}#{self.variant}" if self.variant else self.source_clip
+        if self.reference is not None:
+            driver = "" if self.target_clip == self.reference.clip else f"@{self.target_clip}"
+            return f"transfer:{own}<-{self.reference.clip}{driver}"
+        if self.task == TASK_VIEW:
+            return f"view:{own}"
+        return f"self:{own}" if self.setting == SELF else f"cross:{own}<-{self.target_clip}"

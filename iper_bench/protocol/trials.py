@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from iper_bench.data.clip import Clip
 from iper_bench.data.dataset import Dataset
 from iper_bench.errors import UserError, unknown_name
-from iper_bench.protocol.candidates import VIEW_ANGLES, Candidates, candidates_of
-from iper_bench.protocol.schema import Drive, Entry, FrameRange, Protocol, Rules
-from iper_bench.protocol.trial import CROSS, SELF, Trial
+from iper_bench.protocol.edition import chosen_edition
+from iper_bench.protocol.heading import heading_and_tilt
+from iper_bench.protocol.parts import kept_indices, names_digest
+from iper_bench.protocol.repair import Repair
+from iper_bench.protocol.resolution import Resolved, resolve, spread_over_subjects
+from iper_bench.protocol.schema import NOVEL_VIEW, TRANSFER, Drive, Entry, FrameRange, Pair, Protocol
+from iper_bench.protocol.trial import CROSS, SELF, Reference, Trial
+
+__all__ = ["SETTINGS", "build_trials", "held_repairs", "resolved", "spread_over_subjects"]
 
 SETTINGS = (SELF, CROSS)
 
 
 def build_trials(protocol: Protocol, dataset: Dataset, *, limit: int | None = None) -> list[Trial]:
-    """All trials: self-imitation first, then cross-imitation, each in the order of the protocol's clips.
+    """All trials. Imitation: self-imitation first, then cross-imitation, each in the order of the protocol's
+    clips; appearance transfer: one per pair; novel view: one per clip.
 
     Parameters
     ----------
@@ -27,155 +34,194 @@ def build_trials(protocol: Protocol, dataset: Dataset, *, limit: int | None = No
     UserError when the protocol is for another dataset, names an unknown clip, or a frame lies beyond its
     clip.
     """
+    found = resolved(protocol, dataset)
+    entries = {entry.video: entry for entry in found.entries}
+    maker = _TrialMaker(protocol, dataset, entries)
+    if protocol.task == TRANSFER:
+        pairs = found.pairs
+        chosen = _first([pair.source for pair in pairs], limit)
+        return [maker.transfer(pair) for pair in pairs if pair.source in chosen]
+    chosen = _first([entry.video for entry in found.entries], limit)
+    kept = [entry for entry in found.entries if entry.video in chosen]
+    if protocol.task == NOVEL_VIEW:
+        return [maker.view(entry) for entry in kept]
+    selves = [maker.own(entry, entry.self_drive) for entry in kept if entry.self_drive]
+    crosses = [maker.cross(entry, entry.cross_drive) for entry in kept if entry.cross_drive]
+    return selves + crosses
+
+
+def resolved(protocol: Protocol, dataset: Dataset) -> Resolved:
+    """The entries that are evaluated on a dataset: by the rules, or as listed with or without the repairs.
+
+    Raises UserError when the protocol is for another dataset or names an unknown clip.
+    """
     if protocol.dataset != dataset.name:
         raise UserError(
             f"protocol '{protocol.name}' is for dataset '{protocol.dataset}', not for '{dataset.name}'",
             hint=f"--dataset {protocol.dataset}, or another --protocol",
         )
-    entries = list(protocol.clips) if protocol.rules is None else _resolve(protocol, protocol.rules, dataset)
+    if protocol.rules is not None:
+        return resolve(protocol, protocol.rules, dataset)
+    _require_known(protocol, dataset)
+    entries = [
+        chosen_edition(entry, lambda name: len(dataset.clip(name)), published=protocol.published)[0]
+        for entry in protocol.clips
+    ]
+    return Resolved(tuple(entries), protocol.pairs)
+
+
+def held_repairs(protocol: Protocol, dataset: Dataset) -> list[tuple[str, Repair]]:
+    """The repairs that hold on this dataset, with their videos. Raises UserError as :func:`resolved`."""
+    if protocol.rules is not None:
+        return []
+    _require_known(protocol, dataset)
+    found = [
+        (entry.video, repair)
+        for entry in protocol.clips
+        for repair in chosen_edition(
+            entry, lambda name: len(dataset.clip(name)), published=protocol.published
+        )[1]
+    ]
+    return list(dict.fromkeys(found))
+
+
+def videos_of(protocol: Protocol) -> list[str]:
+    """Every video that a listed protocol names, each once."""
+    named = []
+    for entry in protocol.clips:
+        drives = [one.video for one in (entry.self_drive, entry.cross_drive) if one is not None]
+        named += [entry.video, *drives]
+    for pair in protocol.pairs:
+        named += [pair.source, pair.reference, pair.target.video]
+    return list(dict.fromkeys(named))
+
+
+def _require_known(protocol: Protocol, dataset: Dataset) -> None:
     known = set(dataset.clip_names())
-    for entry in entries:
-        for drive in (entry.self_drive, entry.cross_drive):
-            for video in (entry.video, *([drive.video] if drive else [])):
-                if video not in known:
-                    raise unknown_name("clip", video, known, where=f"protocol '{protocol.name}'")
-    entries = entries if limit is None else entries[:limit]
-    selves = [_self_trial(protocol, one, one.self_drive, dataset) for one in entries if one.self_drive]
-    crosses = [_cross_trial(protocol, one, one.cross_drive, dataset) for one in entries if one.cross_drive]
-    return selves + crosses
+    for video in videos_of(protocol):
+        if video not in known:
+            raise unknown_clip(video, known, protocol.name)
 
 
-def spread_over_subjects(clips: Sequence[Clip], limit: int | None) -> list[Clip]:
-    """The first ``limit`` clips in turns over the subjects (first clip of each, then second of each, ...), in
-    name order.
-    """
-    if limit is None or limit >= len(clips):
-        return list(clips)
-    seen: dict[str, int] = {}
-    ranked = []
-    for clip in sorted(clips, key=lambda one: one.name):
-        ranked.append((seen.get(clip.subject, 0), clip.subject, clip.name, clip))
-        seen[clip.subject] = seen.get(clip.subject, 0) + 1
-    chosen = sorted(ranked, key=lambda rank: rank[:3])[:limit]
-    return sorted((clip for *_, clip in chosen), key=lambda one: one.name)
+def unknown_clip(video: str, known: Iterable[str], protocol: str) -> UserError:
+    """The error for a clip that the dataset does not have."""
+    return unknown_name("clip", video, known, where=f"protocol '{protocol}'")
 
 
-def _resolve(protocol: Protocol, rules: Rules, dataset: Dataset) -> list[Entry]:
-    clips = spread_over_subjects(dataset.clips(protocol.split), rules.clip_limit)
-    if not clips:
-        raise UserError(f"split '{protocol.split}' of dataset '{dataset.name}' has no clips")
-    entries = []
-    for position, clip in enumerate(clips):
-        candidates = _candidates(protocol, rules.sources.frames, clip)
-        entries.append(
-            Entry(
-                video=clip.name,
-                candidates=candidates.frames,
-                view_angles=VIEW_ANGLES,
-                sources=candidates.sources(protocol.source_counts),
-                self_drive=_self_drive(rules, clip),
-                cross_drive=_cross_drive(rules, clips, position),
-                headings=candidates.headings,
-                own_bin=candidates.own_bin,
+def _first(clips: Sequence[str], limit: int | None) -> set[str]:
+    return set(list(dict.fromkeys(clips))[:limit])
+
+
+@dataclass(frozen=True)
+class _TrialMaker:
+    """Turns entries and pairs into trials, checking that every frame exists."""
+
+    protocol: Protocol
+    dataset: Dataset
+    entries: dict[str, Entry]
+
+    def own(self, entry: Entry, drive: Drive) -> Trial:
+        """Self-imitation."""
+        if drive.video != entry.video:
+            raise UserError(
+                f"self.video is '{drive.video}'",
+                where=f"protocol '{self.protocol.name}', video '{entry.video}'",
+                expected=f"'{entry.video}': in self-imitation a clip drives itself",
             )
+        frames = self._range(entry.video, drive.frames, "self.frames", entry)
+        return replace(self._begun(entry, SELF), target_frames=frames, truth_frames=frames)
+
+    def cross(self, entry: Entry, drive: Drive) -> Trial:
+        """Cross-imitation."""
+        begun = self._begun(entry, CROSS)
+        frames = self._range(drive.video, drive.frames, "cross.frames", self.entries.get(drive.video))
+        if drive.real is None:
+            raise UserError(
+                "cross.real is missing",
+                where=f"protocol '{self.protocol.name}', video '{entry.video}'",
+                expected="frames of the source video that form the real set",
+            )
+        real = self._range(entry.video, drive.real, "cross.real", entry)
+        return replace(begun, target_clip=drive.video, target_frames=frames, real_frames=real)
+
+    def transfer(self, pair: Pair) -> Trial:
+        """Appearance transfer: source in the clothes of the reference."""
+        begun = self._begun(self.entries[pair.source], SELF)
+        other = self.entries[pair.reference]
+        reference = Reference(
+            pair.reference, self._sources(other), self.protocol.take, self.protocol.background
         )
-    return entries
-
-
-def _candidates(protocol: Protocol, frames: FrameRange, clip: Clip) -> Candidates:
-    _check(protocol, clip, frames, "rules.sources.frames")
-    part = clip.track.poses[frames.first : frames.last + 1, :3]
-    try:
-        found = candidates_of(part)
-    except ValueError as error:
-        raise UserError(
-            f"clip '{clip.name}' has no frame with a clear heading in {frames.first} to {frames.last}",
-            where=f"protocol '{protocol.name}'",
-            expected="a frame whose body is tilted by at most 45 degrees",
-        ) from error
-    return Candidates(tuple(frames.first + frame for frame in found.frames), found.headings, found.own_bin)
-
-
-def _self_drive(rules: Rules, clip: Clip) -> Drive | None:
-    rule = rules.self_rule
-    return None if rule is None else Drive(clip.name, _first(rule.frames, rule.limit), None)
-
-
-def _cross_drive(rules: Rules, clips: Sequence[Clip], position: int) -> Drive | None:
-    rule = rules.cross_rule
-    driver = _next_subject(clips, position)
-    if rule is None or driver is None:
-        return None
-    return Drive(driver.name, _first(rule.frames, rule.limit), _first(rule.real, rule.limit))
-
-
-def _next_subject(clips: Sequence[Clip], position: int) -> Clip | None:
-    """The next clip, cyclic, that shows somebody else; ``None`` when all clips show one person."""
-    after = [*clips[position + 1 :], *clips[:position]]
-    return next((clip for clip in after if clip.subject != clips[position].subject), None)
-
-
-def _first(frames: FrameRange, limit: int | None) -> FrameRange:
-    return frames if limit is None else FrameRange(frames.first, min(frames.last, frames.first + limit - 1))
-
-
-def _check(protocol: Protocol, clip: Clip, frames: FrameRange, field: str) -> None:
-    if frames.last >= len(clip):
-        raise UserError(
-            f"{field} {frames.first} to {frames.last}: clip '{clip.name}' ends at frame {len(clip) - 1}",
-            where=f"protocol '{protocol.name}'",
-            expected="frames that the clip has",
+        target = self.entries.get(pair.target.video)
+        frames = self._range(pair.target.video, pair.target.frames, "target.frames", target)
+        return replace(
+            begun,
+            target_clip=pair.target.video,
+            target_frames=frames,
+            truth_frames=frames,
+            reference=reference,
         )
 
-
-def _check_sources(protocol: Protocol, entry: Entry, clip: Clip) -> None:
-    last = max(max(frames) for frames in entry.sources.values())
-    _check(protocol, clip, FrameRange(min(last, len(clip)), last), "sources")
-
-
-def _self_trial(protocol: Protocol, entry: Entry, drive: Drive, dataset: Dataset) -> Trial:
-    clip = dataset.clip(entry.video)
-    _check_sources(protocol, entry, clip)
-    if drive.video != entry.video:
-        raise UserError(
-            f"self.video is '{drive.video}'",
-            where=f"protocol '{protocol.name}', video '{entry.video}'",
-            expected=f"'{entry.video}': in self-imitation a clip drives itself",
+    def view(self, entry: Entry) -> Trial:
+        """Novel view: the listed frames of the clip."""
+        begun = self._begun(entry, SELF)
+        frames = self._frames(entry.video, entry.targets, "targets", entry)
+        return replace(
+            begun, target_frames=frames, truth_frames=frames, target_angles=self._angles(entry, frames)
         )
-    _check(protocol, clip, drive.frames, "self.frames")
-    frames = drive.frames.frames()
-    return Trial(
-        protocol=protocol.name,
-        task=protocol.task,
-        setting=SELF,
-        source_clip=entry.video,
-        sources=dict(entry.sources),
-        target_clip=entry.video,
-        target_frames=frames,
-        truth_frames=frames,
-        views=entry.views,
-    )
 
-
-def _cross_trial(protocol: Protocol, entry: Entry, drive: Drive, dataset: Dataset) -> Trial:
-    clip = dataset.clip(entry.video)
-    _check_sources(protocol, entry, clip)
-    _check(protocol, dataset.clip(drive.video), drive.frames, "cross.frames")
-    if drive.real is None:
-        raise UserError(
-            "cross.real is missing",
-            where=f"protocol '{protocol.name}', video '{entry.video}'",
-            expected="frames of the source video that form the real set",
+    def _begun(self, entry: Entry, setting: str) -> Trial:
+        views = [
+            replace(view, frame=frame)
+            for view, frame in zip(
+                entry.views, self._frames(entry.video, entry.candidates, "candidates", entry), strict=True
+            )
+        ]
+        return Trial(
+            protocol=self.protocol.name,
+            task=self.protocol.task,
+            setting=setting,
+            source_clip=entry.video,
+            sources=self._sources(entry),
+            target_clip=entry.video,
+            target_frames=(),
+            views=tuple(views),
+            variant=entry.variant,
         )
-    _check(protocol, clip, drive.real, "cross.real")
-    return Trial(
-        protocol=protocol.name,
-        task=protocol.task,
-        setting=CROSS,
-        source_clip=entry.video,
-        sources=dict(entry.sources),
-        target_clip=drive.video,
-        target_frames=drive.frames.frames(),
-        real_frames=drive.real.frames(),
-        views=entry.views,
-    )
+
+    def _sources(self, entry: Entry) -> dict[int, tuple[int, ...]]:
+        return {
+            sn: self._frames(entry.video, frames, "sources", entry) for sn, frames in entry.sources.items()
+        }
+
+    def _angles(self, entry: Entry, frames: Sequence[int]) -> tuple[float | None, ...]:
+        """Angle of every target: measured where the rules chose it, else the protocol's word."""
+        if self.protocol.rules is not None:
+            headings, _ = heading_and_tilt(self.dataset.clip(entry.video).track.poses[list(frames), :3])
+            return tuple(float(one) for one in headings)
+        stated = dict(zip(entry.candidates, map(float, entry.view_angles), strict=False))
+        return tuple(stated.get(frame) for frame in entry.targets)
+
+    def _range(self, video: str, frames: FrameRange, field: str, entry: Entry | None) -> tuple[int, ...]:
+        return self._frames(video, frames.frames(), field, entry)
+
+    def _frames(self, video: str, frames: Sequence[int], field: str, entry: Entry | None) -> tuple[int, ...]:
+        """Places among the frames that count, as indices of the clip. Raises UserError beyond its end."""
+        clip = self.dataset.clip(video)
+        removed = entry.removed if entry is not None else ()
+        kept = kept_indices(removed, len(clip))
+        if frames and max(frames) >= len(kept):
+            raise UserError(
+                f"{field} {min(frames)} to {max(frames)}: clip '{video}' ends at frame {len(kept) - 1}",
+                where=f"protocol '{self.protocol.name}'",
+                expected="frames that the clip has",
+            )
+        if entry is not None and entry.digest is not None and field != "candidates":
+            found = names_digest([clip.frame_names[index] for index in kept])
+            if found != entry.digest:
+                raise UserError(
+                    f"the frames of clip '{video}' are not those the protocol was made on",
+                    where=f"protocol '{self.protocol.name}'",
+                    expected=f"names with the SHA-256 {entry.digest[:16]}..., found {found[:16]}...",
+                    hint="iper-bench protocol make FOLDER",
+                )
+        return tuple(kept[frame] for frame in frames) if removed else tuple(frames)

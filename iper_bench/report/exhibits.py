@@ -15,6 +15,7 @@ from typing import Any
 from iper_bench.report import plan_reading
 from iper_bench.report.evidence import WHOLE_SET
 from iper_bench.report.grid import GridRow, Image, cell_for, draw_grid
+from iper_bench.store.exhibit import Exhibit
 from iper_bench.store.row import Row
 from iper_bench.store.rows import read_rows
 from iper_bench.store.run_folder import RunFolder
@@ -55,10 +56,14 @@ def build_grid(
     chosen: list[tuple[str, str]] = []
     for setting in dict.fromkeys(setting for setting, _ in sorted(by_trial, key=_self_first)):
         chosen += sorted(key for key in by_trial if key[0] == setting)[:trials]
-    rows = [row for key in chosen if (row := _row(key, by_trial[key], methods, sn)) is not None]
+    transfer = any(_has_reference(unit.folder, key[1]) for key in chosen for unit in by_trial[key])
+    rows = [
+        row for key in chosen if (row := _row(key, by_trial[key], methods, sn, clothes=transfer)) is not None
+    ]
     if not rows:
         return None
-    labels = [f"sources (sn = {sn})", "driver", "truth", *methods]
+    clothes = ["clothes"] if transfer else []
+    labels = [f"sources (sn = {sn})", *clothes, "driver", "truth", *methods]
     side = max(max(image.shape[:2]) for row in rows for images in row.cells for image in images)
     lacking = sorted({r for row in rows for r in row.reasons if r and r != NO_TRUTH})
     return Grid(draw_grid(rows, labels, cell=cell_for(side)), f"sn = {sn}, T = {steps}", tuple(lacking))
@@ -91,7 +96,15 @@ def _first_rows(rows: Sequence[Row]) -> list[Row]:
     return list(seen.values())
 
 
-def _row(key: tuple[str, str], units: Sequence[Shown], methods: Sequence[str], sn: int) -> GridRow | None:
+def _has_reference(folder: RunFolder, trial: str) -> bool:
+    """Whether the trial is an appearance transfer."""
+    held = plan_reading.exhibits(folder.plan).get(trial)
+    return held is not None and "reference" in held[1]
+
+
+def _row(
+    key: tuple[str, str], units: Sequence[Shown], methods: Sequence[str], sn: int, *, clothes: bool
+) -> GridRow | None:
     setting, trial = key
     by_method = {shown.method: shown for shown in units}
     folder = min(units, key=lambda shown: (str(shown.folder.path), shown.unit)).folder
@@ -101,14 +114,13 @@ def _row(key: tuple[str, str], units: Sequence[Shown], methods: Sequence[str], s
         return None
     cells: list[Sequence[Image]] = [
         real["source"],
+        *([real["clothes"]] if clothes else []),
         _at(real["reference"], number),
         _at(real["truth"], number),
     ]
-    reasons = [
-        "" if real["source"] else NOT_SAVED,
-        "" if cells[1] else NOT_SAVED,
-        "" if cells[2] else NOT_SAVED if setting == "self" else NO_TRUTH,
-    ]
+    *seen, truth = cells
+    lacking = NOT_SAVED if setting == "self" else NO_TRUTH
+    reasons = [*("" if images else NOT_SAVED for images in seen), "" if truth else lacking]
     for method in methods:
         shown = by_method.get(method)
         frames = shown.folder.predictions(shown.unit) if shown else None
@@ -119,22 +131,27 @@ def _row(key: tuple[str, str], units: Sequence[Shown], methods: Sequence[str], s
 
 
 def _real_frames(folder: RunFolder, trial: str, sn: int) -> dict[str, Any]:
-    """Saved real frames: ``source`` a list of sn images, ``reference`` and ``truth`` by position in target
-    order.
+    """Saved real frames: ``source`` and ``clothes`` lists of sn images, ``reference`` and ``truth`` by
+    position in target order.
     """
     held = plan_reading.exhibits(folder.plan).get(trial)
     if held is None:
-        return {"source": [], "reference": {}, "truth": {}}
-    exhibit = folder.exhibit(held[0])
-    saved = exhibit.files("source")
-    wanted = plan_reading.source_frames(held[1], sn)
-    numbers = list(saved)[:sn] if wanted is None else [number for number in wanted if number in saved]
-    sources = exhibit.read("source", numbers)
+        return {"source": [], "clothes": [], "reference": {}, "truth": {}}
+    exhibit, trial_facts = folder.exhibit(held[0]), held[1]
     return {
-        "source": [sources[number] for number in numbers],
+        "source": _sources(exhibit, "source", plan_reading.source_frames(trial_facts, sn), sn),
+        "clothes": _sources(exhibit, "clothes", plan_reading.clothes_frames(trial_facts, sn), sn),
         "reference": exhibit.read("reference"),
         "truth": exhibit.read("truth"),
     }
+
+
+def _sources(exhibit: Exhibit, kind: str, wanted: Sequence[int] | None, sn: int) -> list[Image]:
+    """The sn saved pictures of a kind, in the order of the plan where it states one."""
+    saved = exhibit.files(kind)
+    numbers = list(saved)[:sn] if wanted is None else [number for number in wanted if number in saved]
+    pictures = exhibit.read(kind, numbers)
+    return [pictures[number] for number in numbers]
 
 
 def _frame(real: Mapping[str, Any], units: Sequence[Shown]) -> int | None:

@@ -23,7 +23,7 @@ from iper_bench.report.paper import NOT_COMPARABLE, SOURCE
 from iper_bench.report.reading import read_evidence
 from iper_bench.report.source_views import odd_views
 from iper_bench.report.sweep_plot import METRIC, draw_run, is_sweep, sweep_lines
-from iper_bench.report.table import TITLES, Table, build_table, further_table, settings_of
+from iper_bench.report.table import Table, build_table, further_table, settings_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -205,7 +205,6 @@ def page_context(evidence: Evidence, sections: Sequence[Section]) -> dict[str, A
         "odd_views": odd_views(evidence),
         "failures": [(facts.folder.name, *failure) for facts in evidence.runs for failure in facts.failures],
         "provenance": passports.provenance(evidence),
-        "titles": TITLES,
         "source": SOURCE,
     }
 

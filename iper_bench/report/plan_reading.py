@@ -71,6 +71,11 @@ def source_frames(trial: Mapping[str, Any], sn: int) -> list[int] | None:
     return [int(index) for index in found] if isinstance(found, list) else None
 
 
+def clothes_frames(trial: Mapping[str, Any], sn: int) -> list[int] | None:
+    """The same of the reference of an appearance transfer, who gives the clothes."""
+    return source_frames(_mapping(trial.get("reference")), sn)
+
+
 def method_identities(plan: Plan) -> dict[str, str]:
     """Method -> content hash of what changes its output."""
     listed = plan.get("methods")

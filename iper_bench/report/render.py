@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from iper_bench.report import detections
 from iper_bench.report.evidence import NOT_THE_PAPERS
 from iper_bench.report.numerals import MISSING
-from iper_bench.report.table import NOT_COMPARABLE_MARK, TITLES, Cell, Column, Table, TableRow
+from iper_bench.report.table import NOT_COMPARABLE_MARK, Cell, Column, Table, TableRow
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,7 +62,7 @@ def side_tables(table: Table) -> list[SideTable]:
 def missing_values(table: Table) -> list[str]:
     """One line per value of the table that is missing or only partly there, with its reason."""
     return [
-        f"{row.name}, {TITLES.get(column.setting, column.setting)} {column.metric}: "
+        f"{row.name}, {table.heading_of(column.setting)} {column.metric}: "
         f"{'missing' if cell.text == MISSING else 'in part'}: {cell.reason}"
         for row in table.rows
         for column, cell in zip(table.columns, row.cells, strict=True)
@@ -78,7 +78,7 @@ def to_markdown(table: Table, *, level: int = 3) -> str:
     lines = [f"{mark} {table.title}", ""]
     for setting in table.settings:
         part = table.part(setting)
-        lines += [f"**{TITLES.get(setting, setting)}**", ""]
+        lines += [f"**{table.heading_of(setting)}**", ""]
         lines += _markdown_block("method", part.columns, part.rows)
         quoted = part.quoted_rows
         if quoted:
@@ -124,7 +124,7 @@ def print_table(table: Table, console: Console, *, quoted: bool = True, notes: b
     console.print(f"\n[bold]{escape(table.title)}[/bold]", highlight=False)
     for setting in table.settings:
         part = table.part(setting)
-        console.print(_rich_block(TITLES.get(setting, setting), part.columns, part.rows))
+        console.print(_rich_block(table.heading_of(setting), part.columns, part.rows))
         if quoted and part.quoted_rows:
             block = _rich_block(part.quoted_title, part.columns, part.quoted_rows, quoted=True)
             block.style = "dim"

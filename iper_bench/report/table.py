@@ -28,7 +28,14 @@ LAYOUT: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 _PAPERS = tuple((setting, metric) for setting, metrics in LAYOUT for metric in metrics)
 TITLES = {"self": "Self-imitation", "cross": "Cross-imitation"}
+TASK_TITLES = {"appearance_transfer": "Appearance transfer", "novel_view": "Novel view synthesis"}
 PAPER_SN = 1  # Table 1 was measured with one source
+#: task -> the table of the paper that is quoted beside ours, and what is said of it
+QUOTED = {
+    "motion_imitation": ("table1", f"Table 1 (sn={PAPER_SN})"),
+    "appearance_transfer": ("table3", "Table 3"),
+    "novel_view": ("table4", "Table 4"),
+}
 NOT_COMPARABLE_MARK = "‡"  # beside everything that was not measured by the definitions of the paper
 
 Shown = Mapping[tuple[str, str, str], Measurement]  # (method, setting, metric)
@@ -115,6 +122,10 @@ class Table:
         """The quoted rows that have a number in any of these columns."""
         return tuple(row for row in self.quoted if any(cell.text for cell in row.cells))
 
+    def heading_of(self, setting: str) -> str:
+        """What stands above the columns of a setting: tasks with one setting have the name of the task."""
+        return TASK_TITLES.get(self.bench.task) or TITLES.get(setting, setting)
+
     @property
     def settings(self) -> list[str]:
         """Settings in the order of the columns."""
@@ -194,8 +205,8 @@ def _table(
         title=_title(bench, sn, steps, why_not) + (f" {ODD_MARK}" if views else ""),
         columns=tuple(columns),
         rows=tuple(rows),
-        quoted=_quoted(columns),
-        quoted_title=f"quoted from {paper.SOURCE}, Table 1 (sn={PAPER_SN}); {paper.NOT_COMPARABLE}",
+        quoted=_quoted(bench, columns),
+        quoted_title=_quoted_title(bench),
         notes=_notes(numbered, shown.values()),
         why_not=why_not,
         views_note=views,
@@ -268,14 +279,31 @@ def _best(shown: Shown, methods: Sequence[str], column: Column) -> str | None:
     return first.method if apart else None
 
 
-def _quoted(columns: Sequence[Column]) -> tuple[TableRow, ...]:
-    printed = {(q.method, q.trial_setting, q.metric): q.printed for q in paper.quotes("table1")}
+def _quotes(bench: Bench) -> list[paper.Quote]:
+    """The printed numbers beside a bench: of its dataset where the paper has it, else of the first it has."""
+    if bench.task not in QUOTED:
+        return []
+    found = paper.quotes(QUOTED[bench.task][0])
+    datasets = list(dict.fromkeys(quote.dataset for quote in found))
+    own = next((name for name in datasets if name.lower() == bench.dataset.lower()), datasets[0])
+    return [quote for quote in found if quote.dataset == own]
+
+
+def _quoted(bench: Bench, columns: Sequence[Column]) -> tuple[TableRow, ...]:
+    quotes, single = _quotes(bench), bench.task in TASK_TITLES
+    printed = {(q.method, "self" if single else q.trial_setting, q.metric): q.printed for q in quotes}
     rows = []
-    for method in dict.fromkeys(q.method for q in paper.quotes("table1")):
+    for method in dict.fromkeys(q.method for q in quotes):
         cells = [Cell(printed.get((method, c.setting, c.metric), "")) for c in columns]
         if any(cell.text for cell in cells):
             rows.append(TableRow(method, tuple(cells)))
     return tuple(rows)
+
+
+def _quoted_title(bench: Bench) -> str:
+    words = QUOTED.get(bench.task, ("", "no table"))[1]
+    dataset = next((f", {quote.dataset}" for quote in _quotes(bench) if bench.task in TASK_TITLES), "")
+    return f"quoted from {paper.SOURCE}, {words}{dataset}; {paper.NOT_COMPARABLE}"
 
 
 def _title(bench: Bench, sn: int, steps: int, why_not: str | None) -> str:

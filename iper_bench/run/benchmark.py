@@ -122,6 +122,7 @@ def open_data(request: RunRequest) -> tuple[Protocol, Dataset]:
     """Protocol and dataset of a request. Raises UserError for unknown names and data that is not there."""
     DATASETS.get_entry(request.dataset)
     protocol = load_protocol(request.protocol or f"{request.dataset}-imitation")
+    protocol = protocol.as_published() if request.as_published else protocol
     size = request.size if request.size is not None else protocol.image_size
     return protocol, DATASETS.get(request.dataset)(root=request.data_root, size=size)
 

@@ -146,7 +146,7 @@ def _trial_of_files(name: str, setting: str, count: int, references: int) -> Tri
 
 @dataclass(frozen=True)
 class ProtocolTrials:
-    """The trials of a protocol in one setting, by source clip."""
+    """The trials of a protocol in one setting, by :attr:`Trial.folder`."""
 
     protocol: Protocol
     dataset: Dataset
@@ -158,7 +158,7 @@ class ProtocolTrials:
         name: str, *, protocol: str | None, setting: str, data_root: str | None, size: int | None, sn: int
     ) -> ProtocolTrials:
         """Raises UserError for unknown names, an sn that the protocol does not have, a setting without
-        trials, two trials of one source clip.
+        trials, two trials of one name.
         """
         _require_setting(setting)
         DATASETS.get_entry(name)
@@ -176,20 +176,20 @@ class ProtocolTrials:
             raise UserError("no trial", where=where, expected="a setting with trials", hint="--setting")
         found: dict[str, Trial] = {}
         for trial in trials:
-            if trial.source_clip in found:
+            if trial.folder in found:
                 raise UserError(
-                    f"two trials of '{printable(trial.source_clip)}'",
+                    f"two trials of '{printable(trial.folder)}'",
                     where=where,
-                    expected="one per source clip, by which predictions are found",
+                    expected="one per name, by which predictions are found",
                 )
-            found[trial.source_clip] = trial
+            found[trial.folder] = trial
         return ProtocolTrials(rules, opened, found, sn)
 
 
 def compare_with_trials(handed: Handed, trials: ProtocolTrials) -> tuple[int, Iterator[Comparison]]:
     """How many comparisons, and these one by one; body boxes come from the tracks of the dataset.
 
-    Predictions are found by the name of the source clip and paired by the target frames. Everything is
+    Predictions are found by :attr:`Trial.folder` and paired by the target frames. Everything is
     checked before the first comparison is given. Raises UserError for what is not understood or not complete.
     """
     names = _chosen(handed.clips, list(trials.trials))
@@ -207,7 +207,7 @@ def compare_with_trials(handed: Handed, trials: ProtocolTrials) -> tuple[int, It
         its = boxes_given(reference_boxes, name, theirs.ids, "reference_boxes", single=single)
         ours = found.get(name, expected.motion)
         waiting.append((trial, Lineup(ours, order, mine), Lineup(theirs, all_in_order(theirs), its)))
-    return len(waiting), (_of_trial(trials, *one, handed, places[one[0].source_clip]) for one in waiting)
+    return len(waiting), (_of_trial(trials, *one, handed, places[one[0].folder]) for one in waiting)
 
 
 def _of_trial(

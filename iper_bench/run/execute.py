@@ -18,8 +18,10 @@ import numpy as np
 from iper_bench.data.clip import Images
 from iper_bench.data.dataset import Dataset
 from iper_bench.errors import UserError
+from iper_bench.methods.appearance_subject import several_people
 from iper_bench.methods.method import Method, Subject
 from iper_bench.out_of_memory import is_out_of_memory
+from iper_bench.protocol.schema import BACKGROUNDS
 from iper_bench.run.material import BATCH, Material
 from iper_bench.run.plan import Plan
 from iper_bench.run.scoring import Scorer, measure, rows_of_unit, trial_places
@@ -107,9 +109,7 @@ class Executor:
         left = list(units)
         started = time.perf_counter()
         try:
-            sources = self._material(units[0]).sources
-            method = self._methods[units[0].method]
-            for reached, subject in method.checkpoints(sources, steps=steps, seed=units[0].seed):
+            for reached, subject in self._subjects(units[0], steps):
                 seconds = time.perf_counter() - started
                 for unit in [unit for unit in left if unit.steps == reached]:
                     left.remove(unit)
@@ -123,6 +123,28 @@ class Executor:
         for unit in left:
             self._folder.write_failure(unit.id, unit.head(), reason, details)
             yield unit, reason
+
+    def _subjects(self, unit: Unit, steps: tuple[int, ...]) -> Iterator[tuple[int, Subject]]:
+        """``(T, subject)`` in rising order: along one personalisation, or one of its own per T for people
+        taken apart.
+        """
+        material, method = self._material(unit), self._methods[unit.method]
+        reference = unit.trial.reference
+        if reference is None:
+            yield from method.checkpoints(material.sources, steps=steps, seed=unit.seed)
+            return
+        for wanted in steps:
+            yield (
+                wanted,
+                several_people(method, unit.method).appearance(
+                    material.people,
+                    [(), reference.take],
+                    steps=wanted,
+                    seed=unit.seed,
+                    selected_flows=False,
+                    background=BACKGROUNDS.index(reference.background),
+                ),
+            )
 
     def _attempt(self, unit: Unit, subject: Subject | None, seconds: float) -> str | None:
         """Do one unit; returns the reason when it failed. ``subject`` is ``None`` when the predictions lie in

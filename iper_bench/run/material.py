@@ -58,8 +58,18 @@ class Material:
     @cached_property
     def sources(self) -> Sources:
         """The sn source frames with mattes and bodies."""
-        frames = self.trial.sources[self.sn]
-        clip = self.source_clip
+        return self._sources(self.source_clip, self.trial.sources[self.sn])
+
+    @cached_property
+    def people(self) -> list[Sources]:
+        """The source and the reference of an appearance transfer. ValueError for another trial."""
+        reference = self.trial.reference
+        if reference is None:
+            raise ValueError(f"trial '{self.trial.name}' has no reference")
+        clothes = self._sources(self.dataset.clip(reference.clip), reference.sources[self.sn])
+        return [self.sources, clothes]
+
+    def _sources(self, clip: Clip, frames: Sequence[int]) -> Sources:
         return Sources(clip.frames(frames), clip.masks(frames), clip.track.take(frames), self.dataset.body)
 
     @cached_property
@@ -117,6 +127,11 @@ class Material:
         }
         if self.trial.truth_frames is not None:
             pictures["truth"] = at_shown(self.trial.truth_frames)
+        reference = self.trial.reference
+        if reference is not None:
+            clothes = sorted({frame for frames in reference.sources.values() for frame in frames})
+            worn = self.dataset.clip(reference.clip).frames(clothes)
+            pictures["clothes"] = dict(zip(clothes, worn, strict=True))
         exhibit.write(pictures)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from iper_bench.data.dataset import Dataset
 from iper_bench.errors import UserError, unknown_name
+from iper_bench.methods.appearance_subject import several_people
 from iper_bench.methods.method import Method
-from iper_bench.protocol.schema import Protocol
+from iper_bench.protocol.schema import TRANSFER, Protocol
 from iper_bench.protocol.trial import Trial
-from iper_bench.protocol.trials import SETTINGS, build_trials
+from iper_bench.protocol.trials import SETTINGS, build_trials, held_repairs
 from iper_bench.run.unit import Unit, trial_content, trial_id
 from iper_bench.store.plan_file import plan_hash
 
@@ -97,6 +98,7 @@ class Plan:
             f"dataset {data['name']} (fingerprint {data['fingerprint']})",
             f"frames {data['image_size']} x {data['image_size']}; body {data['body']}",
             f"protocol {plan['protocol']['name']} (hash {plan['protocol']['hash']}); {', '.join(settings)}",
+            *_edition(plan["protocol"]),
             f"sn {_list(plan['sn'])}; T {_list(plan['steps'])}; seed {plan['seed']}",
             f"profiles {_list(plan['profiles'])}",
             "methods",
@@ -132,6 +134,9 @@ def make_plan(
                 where=f"protocol '{protocol.name}'",
                 expected=f"sn among {_list(protocol.source_counts)}",
             )
+    if protocol.task == TRANSFER:
+        for name in sorted(methods):
+            several_people(methods[name], name)
     trials = [t for t in build_trials(protocol, dataset, limit=grid.limit) if t.setting in grid.settings]
     if not trials:
         raise UserError(
@@ -162,6 +167,13 @@ def _document(
     definitions: Mapping[str, Any],
     trials: Sequence[Trial],
 ) -> dict[str, Any]:
+    held = {
+        "published": protocol.published,
+        "repairs": [
+            {"video": video, "field": repair.path, "kind": repair.kind}
+            for video, repair in held_repairs(protocol, dataset)
+        ],
+    }
     return {
         "methods": [
             {"name": name, "identity": methods[name].identity, "trains": methods[name].trains}
@@ -173,7 +185,12 @@ def _document(
             "image_size": dataset.image_size,
             "body": dataset.body,
         },
-        "protocol": {"name": protocol.name, "hash": protocol.hash, "content": protocol.content()},
+        "protocol": {
+            "name": protocol.name,
+            "hash": protocol.hash,
+            "content": protocol.content(),
+            **({} if protocol.rules is not None else held),
+        },
         "sn": list(grid.sn),
         "steps": list(grid.steps),
         "settings": list(grid.settings),
@@ -186,3 +203,14 @@ def _document(
 
 def _list(values: Any) -> str:
     return ", ".join(str(value) for value in values)
+
+
+def _edition(protocol: Mapping[str, Any]) -> list[str]:
+    """The line that says how much of a published protocol is mended; none for other protocols."""
+    repairs = len(protocol.get("repairs", []))
+    if not repairs and not protocol.get("published"):
+        return []
+    asked = "as published" if protocol["published"] else "mended"
+    return [
+        f"protocol {asked}: {repairs} repairs hold (iper-bench protocol show {protocol['name']} --defects)"
+    ]

@@ -51,10 +51,10 @@ def expect_references(path: Path) -> dict[str, Expectation]:
 def expect_trials(
     dataset: str, *, protocol: str | None, setting: str, data_root: str | None, size: int | None
 ) -> dict[str, Expectation]:
-    """What a protocol asks of a dataset in one setting, by source clip.
+    """What a protocol asks of a dataset in one setting, by :attr:`Trial.folder`.
 
     Parameters are those of ``iper-bench run``. Raises UserError for unknown names, a setting without trials,
-    a source clip that has two.
+    a name that has two.
     """
     if setting not in SETTINGS:
         raise unknown_name("setting", setting, SETTINGS, where="--setting")
@@ -68,13 +68,13 @@ def expect_trials(
         )
     found: dict[str, Expectation] = {}
     for trial in trials:
-        if trial.source_clip in found:
+        if trial.folder in found:
             raise UserError(
-                f"two trials of '{printable(trial.source_clip)}'",
+                f"two trials of '{printable(trial.folder)}'",
                 where=f"protocol '{rules.name}', setting {setting}",
-                expected="one per source clip, by which predictions are found",
+                expected="one per name, by which predictions are found",
             )
-        found[trial.source_clip] = expectation_of(trial, opened)
+        found[trial.folder] = expectation_of(trial, opened)
     return found
 
 
@@ -82,9 +82,9 @@ def expectation_of(trial: Trial, dataset: Dataset) -> Expectation:
     """What one trial asks for: the truth, or the driver's frames and the real frames of the source."""
     motion = ClipFrames(dataset.clip(trial.target_clip), trial.target_frames)
     if trial.setting == SELF:
-        return Expectation(trial.source_clip, motion)
+        return Expectation(trial.folder, motion)
     real = trial.real_frames or ()
-    return Expectation(trial.source_clip, motion, ClipFrames(dataset.clip(trial.source_clip), real))
+    return Expectation(trial.folder, motion, ClipFrames(dataset.clip(trial.source_clip), real))
 
 
 def chosen(expected: dict[str, Expectation], names: tuple[str, ...]) -> dict[str, Expectation]:

@@ -32,6 +32,7 @@ class RunRequest:
     out: the run folder; made when absent, resumed when it holds the same plan. ``None`` means
         ``runs/<protocol>-<hash of the plan>``, so that the same request finds its run again.
     protocol: name or path of a YAML; ``None`` means ``"<dataset>-imitation"``.
+    as_published: evaluate repaired entries of the protocol as they were published, where their frames exist.
     data_root: where the dataset lies; ``None`` means the cache folder or IPER_BENCH_DATA.
     sn: numbers of sources, each among the protocol's ``source_counts``.
     steps: personalisation steps T, each 0 or more; methods that do not train are evaluated once, at T = 0.
@@ -53,6 +54,7 @@ class RunRequest:
     dataset: str
     out: Path | None = None
     protocol: str | None = None
+    as_published: bool = False
     data_root: str | None = None
     sn: tuple[int, ...] = DEFAULT_SN
     steps: tuple[int, ...] = DEFAULT_STEPS

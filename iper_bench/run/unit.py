@@ -32,7 +32,7 @@ def ranges(frames: Sequence[int] | None) -> list[list[int]] | None:
 def trial_content(trial: Trial) -> dict[str, Any]:
     """A trial as plain values, frames as runs, candidate views as one list per fact."""
     views = trial.views
-    return {
+    content: dict[str, Any] = {
         "name": trial.name,
         "protocol": trial.protocol,
         "task": trial.task,
@@ -51,18 +51,34 @@ def trial_content(trial: Trial) -> dict[str, Any]:
             "own_bin": [view.own_bin for view in views],
         },
     }
+    reference = trial.reference
+    if reference is not None:
+        content["reference"] = {
+            "clip": reference.clip,
+            "sources": {str(sn): list(frames) for sn, frames in sorted(reference.sources.items())},
+            "take": list(reference.take),
+            "background": reference.background,
+        }
+    if trial.target_angles:
+        content["target_angles"] = [_rounded(angle) for angle in trial.target_angles]
+    return content
 
 
 def _heading(view: View) -> float | None:
-    return None if view.heading is None else round(view.heading, HEADING_DECIMALS) % 360.0
+    return _rounded(view.heading)
+
+
+def _rounded(angle: float | None) -> float | None:
+    return None if angle is None else round(angle, HEADING_DECIMALS) % 360.0
 
 
 def trial_id(trial: Trial) -> str:
-    """Content hash of a trial with the sources of every sn. The views follow from clip and protocol and are
-    not in it.
+    """Content hash of a trial with the sources of every sn. Views and angles follow from clip and protocol
+    and are not in it.
     """
     content = trial_content(trial)
     del content["views"]
+    content.pop("target_angles", None)
     return content_hash(content)
 
 
@@ -97,6 +113,9 @@ class Unit:
         trial = trial_content(self.trial)
         trial["sources"] = list(self.trial.sources[self.sn])
         del trial["views_known"], trial["views"]
+        trial.pop("target_angles", None)
+        if self.trial.reference is not None:
+            trial["reference"]["sources"] = list(self.trial.reference.sources[self.sn])
         return content_hash(
             {
                 "method": [self.method, self.identity],
@@ -137,6 +156,12 @@ class Unit:
         }
 
     @property
-    def personalisation(self) -> tuple[str, str, tuple[int, ...], int]:
-        """What units along one personalisation share: method, clip, source frames, seed."""
-        return (self.method, self.trial.source_clip, self.trial.sources[self.sn], self.seed)
+    def personalisation(self) -> tuple[object, ...]:
+        """What units along one personalisation share: method, clip, source frames, seed, and in appearance
+        transfer the reference.
+        """
+        person = (self.method, self.trial.source_clip, self.trial.sources[self.sn], self.seed)
+        reference = self.trial.reference
+        if reference is None:
+            return person
+        return (*person, reference.clip, reference.sources[self.sn], reference.take, reference.background)

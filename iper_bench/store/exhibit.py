@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iper_bench.store.pictures import Images, read_picture, whole_folder, write_picture
 
-KINDS = ("source", "reference", "truth")
+KINDS = ("source", "clothes", "reference", "truth")
 
 
 class Exhibit:
@@ -15,7 +15,9 @@ class Exhibit:
 
     ``source_%05d.png`` carries the frame index in the source clip (which of them belong to an sn stands with
     the trial in ``plan.yaml``); ``reference_%05d.png`` and ``truth_%05d.png`` carry the position in target
-    order, which is the number of the prediction. A trial without paired truth (cross) has no truth pictures.
+    order, which is the number of the prediction; ``clothes_%05d.png`` are sources of the reference of an
+    appearance transfer, by frame index of that clip. A trial without paired truth (cross) has no truth
+    pictures.
     """
 
     def __init__(self, path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from iper_bench.errors import UserError, unknown_name
 from iper_bench.flow.transfer import PART_GROUPS
-from iper_bench.methods.appearance_subject import SeveralPeople
+from iper_bench.methods.appearance_subject import several_people
 from iper_bench.tasks.engine import Engine, Job, Scene, method_facts
 from iper_bench.tasks.imitate import TargetSpec, load_driver
 from iper_bench.tasks.kept import SUFFIX, KeptReel, refuse_kept
@@ -75,13 +75,7 @@ def swap(request: SwapRequest) -> Path:
         raise UserError("nobody to take from", where="--take", expected="--take PARTS=SOURCE at least once")
     engine = Engine(request.job)
     choice, method = engine.open_method()
-    if not isinstance(method, SeveralPeople):
-        raise UserError(
-            f"method '{choice.method}' cannot take people apart",
-            where="--method",
-            expected="a method with appearance transfer",
-            hint="--method attlwb",
-        )
+    taking_apart = several_people(method, choice.method)
     people = _people(request, engine.notes)
     primary = people[0]
     motion, driver, facts = _motion(request, primary, engine.notes)
@@ -92,7 +86,7 @@ def swap(request: SwapRequest) -> Path:
     out = engine.deliver(
         scene,
         steps,
-        lambda: method.appearance(
+        lambda: taking_apart.appearance(
             [person.sources for person in people],
             parts,
             steps=steps,

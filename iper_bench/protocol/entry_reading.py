@@ -1,0 +1,217 @@
+"""The ``clips`` and ``pairs`` of a protocol file, one by one, with the repairs of published files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from iper_bench.errors import UserError
+from iper_bench.protocol.fields import Fields
+from iper_bench.protocol.frame_span import frame_list, frame_number, frame_range, named_frames, range_of
+from iper_bench.protocol.repair import Repair
+from iper_bench.protocol.schema import IMITATION, NOVEL_VIEW, Drive, Entry, FrameRange, NamedFrame, Pair
+
+_COMMON = ("video", "candidates", "view_angles", "sources", "self", "removed", "frames_sha256", "repaired")
+#: keys of an entry by task
+KEYS_OF = {IMITATION: (*_COMMON, "cross"), NOVEL_VIEW: (*_COMMON, "targets")}
+DRIVEN_BY_ANOTHER = ("video", "frames", "real")
+REPAIR_KEYS = ("from", "kind", "why", "basis", "shorter_than")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def read_entries(fields: Fields, counts: tuple[int, ...], task: str) -> tuple[Entry, ...]:
+    """The list ``clips``. Raises UserError, one line with the field; for a video that is listed twice."""
+    found = [
+        _entry(item, f"{fields.place('clips')}[{index}]", counts, task)
+        for index, item in enumerate(fields.items("clips"))
+    ]
+    seen: set[str] = set()
+    for entry in found:
+        if entry.video in seen:
+            raise UserError(f"video '{entry.video}' is listed twice", where=fields.place("clips"))
+        seen.add(entry.video)
+    return tuple(found)
+
+
+def read_pairs(fields: Fields, known: tuple[Entry, ...]) -> tuple[Pair, ...]:
+    """The list ``pairs``. Raises UserError for a pair of clips of which one is not among ``clips``."""
+    pairs = []
+    videos = {entry.video for entry in known}
+    for index, item in enumerate(fields.items("pairs")):
+        one = Fields(item, f"{fields.place('pairs')}[{index}]", ("source", "reference", "target"))
+        pair = Pair(one.text("source"), one.text("reference"), read_drive(one, "target", ("video", "frames")))
+        for video in (pair.source, pair.reference):
+            if video not in videos:
+                raise UserError(f"video '{video}' is not listed", where=one.where, expected="one of 'clips'")
+        pairs.append(pair)
+    return tuple(pairs)
+
+
+def _entry(content: Any, where: str, counts: tuple[int, ...], task: str) -> Entry:
+    fields = Fields(content, where, KEYS_OF.get(task, _COMMON))
+    candidates = frame_list(fields, "candidates") if fields.has("candidates") else ()
+    angles = fields.integers("view_angles") if fields.has("view_angles") else ()
+    if angles and len(angles) != len(candidates):
+        raise UserError(
+            f"{len(angles)} angles",
+            where=fields.place("view_angles"),
+            expected=f"one for each of the {len(candidates)} candidates",
+        )
+    if task == NOVEL_VIEW and not fields.has("targets"):
+        raise UserError("key 'targets' is missing", where=where, expected="the frames to synthesise")
+    entry = Entry(
+        video=fields.text("video"),
+        candidates=candidates,
+        view_angles=angles,
+        sources=_sources(fields.raw("sources"), fields.place("sources"), counts),
+        self_drive=read_drive(fields, "self", ("video", "frames")) if fields.has("self") else None,
+        cross_drive=read_drive(fields, "cross", ("video", "frames", "real"))
+        if _has(fields, "cross")
+        else None,
+        targets=frame_list(fields, "targets") if _has(fields, "targets") else (),
+        removed=_removed(fields),
+        digest=fields.optional("frames_sha256", lambda key: _digest(fields, key)),
+        names=_names(content),
+    )
+    return replace(entry, repairs=_repairs(fields, entry))
+
+
+def _has(fields: Fields, key: str) -> bool:
+    return fields.allows(key) and fields.has(key)
+
+
+def _sources(content: Any, where: str, counts: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
+    if not isinstance(content, dict) or sorted(map(str, content)) != sorted(map(str, counts)):
+        found = list(content) if isinstance(content, dict) else content
+        raise UserError(f"found {found!r}"[:80], where=where, expected=f"one list for each of {list(counts)}")
+    fields = Fields({str(sn): frames for sn, frames in content.items()}, where, tuple(map(str, counts)))
+    sources = {sn: frame_list(fields, str(sn)) for sn in counts}
+    for sn, frames in sources.items():
+        if len(frames) != sn:
+            raise UserError(f"{len(frames)} frames", where=fields.place(str(sn)), expected=f"{sn} frames")
+    return sources
+
+
+def read_drive(fields: Fields, key: str, keys: tuple[str, ...]) -> Drive:
+    """A video with its range, and with ``real`` among ``keys`` the range of the real set."""
+    inner = Fields(fields.raw(key), fields.place(key), keys)
+    frames = frame_range(inner, "frames")
+    real = frame_range(inner, "real") if "real" in keys else None
+    return Drive(inner.text("video"), frames, real)
+
+
+def _removed(fields: Fields) -> tuple[FrameRange, ...]:
+    if not fields.has("removed"):
+        return ()
+    place = fields.place("removed")
+    runs: list[FrameRange] = []
+    for index, item in enumerate(fields.items("removed")):
+        where = f"{place}[{index}]"
+        if not isinstance(item, list):
+            raise UserError(f"found {item!r}"[:80], where=where, expected="[first, last], both inclusive")
+        run = range_of(tuple(frame_number(value, where) for value in item), where)
+        if runs and run.first <= runs[-1].last:
+            raise UserError(f"found {item}", where=where, expected="runs in rising order")
+        runs.append(run)
+    return tuple(runs)
+
+
+def _digest(fields: Fields, key: str) -> str:
+    value = fields.text(key)
+    if not _DIGEST.fullmatch(value):
+        raise UserError(f"found {value!r}"[:80], where=fields.place(key), expected="64 hexadecimal digits")
+    return value
+
+
+def _names(content: Any) -> tuple[NamedFrame, ...]:
+    """Every frame of the entry that is written as a name."""
+    found = [named_frames(key, content[key]) for key in ("candidates", "targets") if content.get(key)]
+    found += [named_frames(f"sources.{sn}", frames) for sn, frames in content["sources"].items()]
+    return tuple(name for names in found for name in names)
+
+
+def _repairs(fields: Fields, entry: Entry) -> tuple[Repair, ...]:
+    if not fields.has("repaired"):
+        return ()
+    return read_repairs(fields.raw("repaired"), fields.place("repaired"), entry)
+
+
+def read_repairs(content: Any, where: str, entry: Entry) -> tuple[Repair, ...]:
+    """``repaired: {FIELD: {from, kind, why, basis, shorter_than}}`` of one entry.
+
+    Raises UserError for a field that the entry does not have, or a published value that cannot stand there.
+    """
+    if not isinstance(content, dict) or not content:
+        raise UserError(
+            f"found {content!r}"[:80], where=where, expected="fields such as cross.real: {from: ...}"
+        )
+    repairs = []
+    for path in content:
+        one = Fields(content[path], f"{where}.{path}", REPAIR_KEYS)
+        repair = Repair(
+            path=str(path),
+            published=_frozen(one.raw("from")),
+            kind=one.text("kind"),
+            why=one.text("why"),
+            basis=one.text("basis") if one.has("basis") else "",
+            shorter_than=one.integer("shorter_than", 1) if one.has("shorter_than") else None,
+        )
+        with_published(entry, repair, one.where)
+        repairs.append(repair)
+    return tuple(repairs)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def with_published(entry: Entry, repair: Repair, where: str = "repaired") -> Entry:
+    """The entry with what was published at the repair's field.
+
+    Raises UserError when the field is unknown or the value cannot stand there.
+    """
+    value, (head, _, tail) = repair.published, repair.path.partition(".")
+    found: Entry | None = None
+    if head == "cross" and entry.cross_drive is not None:
+        drive = _driven(entry.cross_drive, tail, value, where)
+        found = None if drive is None else replace(entry, cross_drive=drive)
+    elif not isinstance(value, str):
+        numbers = tuple(frame_number(item, where) for item in _listed(value, where))
+        found = _with_frames(entry, head, tail, numbers)
+    if found is not None:
+        return found
+    raise UserError(
+        f"cannot put {value!r} at '{repair.path}'"[:160],
+        where=where,
+        expected="candidates, view_angles, targets, sources.N, cross.video, cross.frames or cross.real",
+    )
+
+
+def _with_frames(entry: Entry, head: str, tail: str, numbers: tuple[int, ...]) -> Entry | None:
+    """The entry with a list of numbers at one of its fields, ``None`` where there is no such field."""
+    if head == "sources" and tail.isdecimal() and int(tail) in entry.sources and len(numbers) == int(tail):
+        return replace(entry, sources={**entry.sources, int(tail): numbers})
+    if head == "one_shot_sources" and entry.variant:
+        return replace(entry, sources={1: (numbers[int(entry.variant)],)})
+    if head == "candidates":
+        return replace(entry, candidates=numbers)
+    if head == "targets":
+        return replace(entry, targets=numbers)
+    return replace(entry, view_angles=numbers) if head == "view_angles" else None
+
+
+def _driven(drive: Drive, tail: str, value: Any, where: str) -> Drive | None:
+    """The drive with another video or range, ``None`` where there is no such field."""
+    if tail == "video" and isinstance(value, str):
+        return replace(drive, video=value)
+    if tail not in ("real", "frames"):
+        return None
+    found = range_of(tuple(frame_number(item, where) for item in _listed(value, where)), where)
+    return replace(drive, real=found) if tail == "real" else replace(drive, frames=found)
+
+
+def _listed(value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, tuple) or not value:
+        raise UserError(f"found {value!r}"[:80], where=where, expected="a list of one or more")
+    return value
