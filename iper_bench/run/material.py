@@ -16,6 +16,7 @@ import numpy as np
 from iper_bench.body import load_body
 from iper_bench.data.clip import BodyTrack, Clip, Images
 from iper_bench.data.dataset import Dataset
+from iper_bench.data.decoding import frame_stream
 from iper_bench.methods.method import Sources, Targets
 from iper_bench.protocol.trial import SELF, Trial
 from iper_bench.run.boxes import Boxes, person_boxes, predicted_track
@@ -26,9 +27,8 @@ SHOWN_FRAMES = 8  # reference and truth frames that an exhibit keeps, evenly spa
 
 
 def stream(clip: Clip, indices: Sequence[int]) -> Iterator[Images]:
-    """Frames of a clip in batches (B, H, W, 3) uint8."""
-    for start in range(0, len(indices), BATCH):
-        yield clip.frames(indices[start : start + BATCH])
+    """Frames of a clip in batches (B, H, W, 3) uint8, decoded ahead where the clip has files."""
+    return frame_stream(clip, indices, batch=BATCH)
 
 
 @dataclass(frozen=True)
