@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from iper_bench.errors import UserError
 from iper_bench.protocol.fields import Fields
 from iper_bench.protocol.frame_span import frame_list, frame_number, frame_range, named_frames, range_of
 from iper_bench.protocol.repair import Repair
 from iper_bench.protocol.schema import IMITATION, NOVEL_VIEW, Drive, Entry, FrameRange, NamedFrame, Pair
+from iper_bench.protocol.video_name import read_video, video_name
 
-_COMMON = ("video", "candidates", "view_angles", "sources", "self", "removed", "frames_sha256", "repaired")
+#: one value per candidate
+OF_CANDIDATES = ("view_angles", "headings", "own_bin", "frame_names")
+_COMMON = ("video", "candidates", *OF_CANDIDATES, "sources", "self", "removed", "frames_sha256", "repaired")
 #: keys of an entry by task
 KEYS_OF = {IMITATION: (*_COMMON, "cross"), NOVEL_VIEW: (*_COMMON, "targets")}
 DRIVEN_BY_ANOTHER = ("video", "frames", "real")
 REPAIR_KEYS = ("from", "kind", "why", "basis", "shorter_than")
+T = TypeVar("T")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -40,7 +45,8 @@ def read_pairs(fields: Fields, known: tuple[Entry, ...]) -> tuple[Pair, ...]:
     videos = {entry.video for entry in known}
     for index, item in enumerate(fields.items("pairs")):
         one = Fields(item, f"{fields.place('pairs')}[{index}]", ("source", "reference", "target"))
-        pair = Pair(one.text("source"), one.text("reference"), read_drive(one, "target", ("video", "frames")))
+        named = (read_video(one, "source"), read_video(one, "reference"))
+        pair = Pair(*named, read_drive(one, "target", ("video", "frames")))
         for video in (pair.source, pair.reference):
             if video not in videos:
                 raise UserError(f"video '{video}' is not listed", where=one.where, expected="one of 'clips'")
@@ -51,19 +57,19 @@ def read_pairs(fields: Fields, known: tuple[Entry, ...]) -> tuple[Pair, ...]:
 def _entry(content: Any, where: str, counts: tuple[int, ...], task: str) -> Entry:
     fields = Fields(content, where, KEYS_OF.get(task, _COMMON))
     candidates = frame_list(fields, "candidates") if fields.has("candidates") else ()
-    angles = fields.integers("view_angles") if fields.has("view_angles") else ()
-    if angles and len(angles) != len(candidates):
-        raise UserError(
-            f"{len(angles)} angles",
-            where=fields.place("view_angles"),
-            expected=f"one for each of the {len(candidates)} candidates",
-        )
+    for key in OF_CANDIDATES:
+        if fields.has(key) and len(fields.items(key)) != len(candidates):
+            raise UserError(
+                f"{len(fields.items(key))} values",
+                where=fields.place(key),
+                expected=f"one for each of the {len(candidates)} candidates",
+            )
     if task == NOVEL_VIEW and not fields.has("targets"):
         raise UserError("key 'targets' is missing", where=where, expected="the frames to synthesise")
     entry = Entry(
-        video=fields.text("video"),
+        video=read_video(fields, "video"),
         candidates=candidates,
-        view_angles=angles,
+        view_angles=fields.integers("view_angles") if fields.has("view_angles") else (),
         sources=_sources(fields.raw("sources"), fields.place("sources"), counts),
         self_drive=read_drive(fields, "self", ("video", "frames")) if fields.has("self") else None,
         cross_drive=read_drive(fields, "cross", ("video", "frames", "real"))
@@ -73,8 +79,35 @@ def _entry(content: Any, where: str, counts: tuple[int, ...], task: str) -> Entr
         removed=_removed(fields),
         digest=fields.optional("frames_sha256", lambda key: _digest(fields, key)),
         names=_names(content),
+        headings=_each(fields, "headings", _heading),
+        own_bin=_each(fields, "own_bin", _yes_or_no),
+        frame_names=_each(fields, "frame_names", _frame_name),
     )
     return replace(entry, repairs=_repairs(fields, entry))
+
+
+def _each(fields: Fields, key: str, read: Callable[[Any, str], T]) -> tuple[T, ...]:
+    """One value per candidate, or nothing."""
+    return tuple(read(item, fields.place(key)) for item in fields.items(key)) if fields.has(key) else ()
+
+
+def _heading(value: Any, where: str) -> float:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value < 360.0
+    if not good:
+        raise UserError(f"found {value!r}"[:80], where=where, expected="degrees from 0 to under 360")
+    return float(value)
+
+
+def _yes_or_no(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise UserError(f"found {value!r}"[:80], where=where, expected="true or false")
+    return value
+
+
+def _frame_name(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise UserError(f"found {value!r}"[:80], where=where, expected="the name of a frame, in quotes")
+    return value
 
 
 def _has(fields: Fields, key: str) -> bool:
@@ -98,7 +131,7 @@ def read_drive(fields: Fields, key: str, keys: tuple[str, ...]) -> Drive:
     inner = Fields(fields.raw(key), fields.place(key), keys)
     frames = frame_range(inner, "frames")
     real = frame_range(inner, "real") if "real" in keys else None
-    return Drive(inner.text("video"), frames, real)
+    return Drive(read_video(inner, "video"), frames, real)
 
 
 def _removed(fields: Fields) -> tuple[FrameRange, ...]:
@@ -180,12 +213,22 @@ def with_published(entry: Entry, repair: Repair, where: str = "repaired") -> Ent
         numbers = tuple(frame_number(item, where) for item in _listed(value, where))
         found = _with_frames(entry, head, tail, numbers)
     if found is not None:
-        return found
+        return replace(found, names=_names_with(entry, repair))
     raise UserError(
         f"cannot put {value!r} at '{repair.path}'"[:160],
         where=where,
         expected="candidates, view_angles, targets, sources.N, cross.video, cross.frames or cross.real",
     )
+
+
+def _names_with(entry: Entry, repair: Repair) -> tuple[NamedFrame, ...]:
+    """The names of the entry with those of the repair's field as published."""
+    if not any(name.place.startswith(f"{repair.path}[") for name in entry.names):
+        return entry.names
+    others = tuple(name for name in entry.names if not name.place.startswith(f"{repair.path}["))
+    published = named_frames(repair.path, repair.published)
+    own = f"{repair.path}[{entry.variant}]"  # of a list of single sources an entry has one
+    return (*others, *(name for name in published if not entry.variant or name.place == own))
 
 
 def _with_frames(entry: Entry, head: str, tail: str, numbers: tuple[int, ...]) -> Entry | None:
@@ -204,7 +247,7 @@ def _with_frames(entry: Entry, head: str, tail: str, numbers: tuple[int, ...]) -
 def _driven(drive: Drive, tail: str, value: Any, where: str) -> Drive | None:
     """The drive with another video or range, ``None`` where there is no such field."""
     if tail == "video" and isinstance(value, str):
-        return replace(drive, video=value)
+        return replace(drive, video=video_name(value, where))
     if tail not in ("real", "frames"):
         return None
     found = range_of(tuple(frame_number(item, where) for item in _listed(value, where)), where)

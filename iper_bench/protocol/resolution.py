@@ -24,6 +24,7 @@ from iper_bench.protocol.schema import (
     Protocol,
     Rules,
     Span,
+    TransferRule,
 )
 
 METAPIX_FIRST, METAPIX_FEWEST = 100, 200  # first place of the published lists; shorter parts begin at 0
@@ -47,10 +48,32 @@ def resolve(protocol: Protocol, rules: Rules, dataset: Dataset) -> Resolved:
     clips = spread_over_subjects(dataset.clips(protocol.split), rules.clip_limit)
     if not clips:
         raise UserError(f"split '{protocol.split}' of dataset '{dataset.name}' has no clips")
+    return resolve_clips(protocol, rules, clips)
+
+
+def resolve_clips(protocol: Protocol, rules: Rules, clips: Sequence[Clip]) -> Resolved:
+    """The entries that the rules give on these clips and no others. Raises UserError as :func:`resolve`."""
     makers = [_Maker(protocol, rules, clip) for clip in clips]
     entries = tuple(maker.entry(_driver(rules.cross_rule, makers, at)) for at, maker in enumerate(makers))
-    pairs = _pairs(rules, makers) if rules.transfer_rule is not None else ()
+    pairs = _pairs(rules.transfer_rule, makers) if rules.transfer_rule is not None else ()
     return Resolved(entries, pairs)
+
+
+def serviceable(
+    protocol: Protocol, rules: Rules, clips: Sequence[Clip]
+) -> tuple[list[Clip], dict[str, UserError]]:
+    """The clips that the rules give an entry for, and of every other clip why not."""
+    served: list[Clip] = []
+    refused: dict[str, UserError] = {}
+    for clip in clips:
+        try:
+            maker = _Maker(protocol, rules, clip)
+            maker.entry(maker if rules.cross_rule is not None else None)
+        except UserError as error:
+            refused[clip.name] = error
+        else:
+            served.append(clip)
+    return served, refused
 
 
 def spread_over_subjects(clips: Sequence[Clip], limit: int | None) -> list[Clip]:
@@ -99,7 +122,7 @@ class _Maker:
         entry = self._with_sources(self.range(self.rules.sources.frames, "rules.sources.frames"))
         rule, name = self.rules.self_rule, self.clip.name
         own = Drive(name, self.limited(rule.frames, rule.limit, "rules.self.frames"), None) if rule else None
-        views = self.rules.view_rule
+        views, cross = self.rules.view_rule, self.rules.cross_rule
         targets: tuple[int, ...] = ()
         if views is not None:
             seen = set(entry.candidates)
@@ -112,16 +135,14 @@ class _Maker:
             view_angles=entry.view_angles,
             sources=entry.sources,
             self_drive=own,
-            cross_drive=None if driver is None or self.rules.cross_rule is None else self._cross(driver),
+            cross_drive=None if driver is None or cross is None else self._cross(driver, cross),
             headings=entry.headings,
             own_bin=entry.own_bin,
             targets=targets,
             removed=removed_runs(self.kept, len(self.clip)),
         )
 
-    def _cross(self, driver: _Maker) -> Drive:
-        rule = self.rules.cross_rule
-        assert rule is not None
+    def _cross(self, driver: _Maker, rule: CrossRule) -> Drive:
         frames = driver.limited(rule.frames, rule.limit, "rules.cross.frames")
         real = self.limited(rule.real, rule.limit, "rules.cross.real")
         if isinstance(rule.frames, str) or isinstance(rule.real, str):
@@ -179,10 +200,8 @@ def _driver(rule: CrossRule | None, makers: Sequence[_Maker], position: int) -> 
     return next((one for one in after if one.clip.subject != subject), None)
 
 
-def _pairs(rules: Rules, makers: Sequence[_Maker]) -> tuple[Pair, ...]:
+def _pairs(rule: TransferRule, makers: Sequence[_Maker]) -> tuple[Pair, ...]:
     """Each clip with the next clip, cyclic, of the same subject, who is the reference and drives."""
-    rule = rules.transfer_rule
-    assert rule is not None
     pairs = []
     for position, maker in enumerate(makers):
         after = [*makers[position + 1 :], *makers[:position]]

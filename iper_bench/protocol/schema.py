@@ -152,7 +152,7 @@ class Entry:
     candidates, view_angles: frames that sources are taken from and the view each stands for; either may be
         empty when the protocol lists its clips.
     headings, own_bin: the true heading of each candidate in degrees, and whether it lies in the bin of its
-        view angle; measured by the yaw rule, empty otherwise.
+        view angle; measured by the yaw rule, or what it measured where the file says it, empty otherwise.
     targets: frames to synthesise (novel view), empty otherwise.
     variant: tells evaluations of one video with different sources apart, for example ``"1"``.
     removed: frames of the video that do not count: every other index is a place among the frames that are
@@ -160,6 +160,7 @@ class Entry:
     digest: SHA-256 of the names of the frames that are left, or ``None``.
     repairs: where the published file was mended.
     names: the frames that are written as names.
+    frame_names: names of the candidates in the dataset, of an entry that writes indices; may be empty.
     """
 
     video: str
@@ -176,6 +177,7 @@ class Entry:
     digest: str | None = None
     repairs: tuple[Repair, ...] = ()
     names: tuple[NamedFrame, ...] = ()
+    frame_names: tuple[str, ...] = ()
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -257,7 +259,7 @@ class Protocol:
         del content["description"]
         for clip in content["clips"]:
             # measured on the dataset, or another way to write the same
-            del clip["headings"], clip["own_bin"], clip["names"]
+            del clip["headings"], clip["own_bin"], clip["names"], clip["frame_names"]
             for repair in clip["repairs"]:
                 for words in ("kind", "why", "basis"):
                     del repair[words]

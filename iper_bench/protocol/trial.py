@@ -78,6 +78,12 @@ class Trial:
         return ", ".join(map(str, self.views)) or "views unknown"
 
     @property
+    def clips(self) -> tuple[str, ...]:
+        """The clips it takes frames or bodies from, each once."""
+        reference = () if self.reference is None else (self.reference.clip,)
+        return tuple(dict.fromkeys((self.source_clip, *reference, self.target_clip)))
+
+    @property
     def folder(self) -> str:
         """What the predictions of the trial are called among those of its setting: the source clip;
         ``CLIP#VARIANT``; ``SOURCE-to-REFERENCE`` in appearance transfer, with ``_`` for the slashes, in the

@@ -34,26 +34,27 @@ def build_trials(protocol: Protocol, dataset: Dataset, *, limit: int | None = No
     UserError when the protocol is for another dataset, names an unknown clip, or a frame lies beyond its
     clip.
     """
-    found = resolved(protocol, dataset)
-    entries = {entry.video: entry for entry in found.entries}
-    maker = _TrialMaker(protocol, dataset, entries)
+    found = resolved(protocol, dataset, limit=limit)
+    maker = _TrialMaker(protocol, dataset, {entry.video: entry for entry in found.entries})
     if protocol.task == TRANSFER:
-        pairs = found.pairs
-        chosen = _first([pair.source for pair in pairs], limit)
-        return [maker.transfer(pair) for pair in pairs if pair.source in chosen]
-    chosen = _first([entry.video for entry in found.entries], limit)
-    kept = [entry for entry in found.entries if entry.video in chosen]
+        return [maker.transfer(pair) for pair in found.pairs]
     if protocol.task == NOVEL_VIEW:
-        return [maker.view(entry) for entry in kept]
-    selves = [maker.own(entry, entry.self_drive) for entry in kept if entry.self_drive]
-    crosses = [maker.cross(entry, entry.cross_drive) for entry in kept if entry.cross_drive]
+        return [maker.view(entry) for entry in found.entries]
+    selves = [maker.own(entry, entry.self_drive) for entry in found.entries if entry.self_drive]
+    crosses = [maker.cross(entry, entry.cross_drive) for entry in found.entries if entry.cross_drive]
     return selves + crosses
 
 
-def resolved(protocol: Protocol, dataset: Dataset) -> Resolved:
+def resolved(protocol: Protocol, dataset: Dataset, *, limit: int | None = None) -> Resolved:
     """The entries that are evaluated on a dataset: by the rules, or as listed with or without the repairs.
 
-    Raises UserError when the protocol is for another dataset or names an unknown clip.
+    Parameters
+    ----------
+    limit: the first N source clips only; in appearance transfer with the references of their pairs.
+
+    Raises
+    ------
+    UserError when the protocol is for another dataset or names a clip that it does not have.
     """
     if protocol.dataset != dataset.name:
         raise UserError(
@@ -61,46 +62,65 @@ def resolved(protocol: Protocol, dataset: Dataset) -> Resolved:
             hint=f"--dataset {protocol.dataset}, or another --protocol",
         )
     if protocol.rules is not None:
-        return resolve(protocol, protocol.rules, dataset)
-    _require_known(protocol, dataset)
-    entries = [
-        chosen_edition(entry, lambda name: len(dataset.clip(name)), published=protocol.published)[0]
-        for entry in protocol.clips
-    ]
-    return Resolved(tuple(entries), protocol.pairs)
+        found = resolve(protocol, protocol.rules, dataset)
+    else:
+        found = Resolved(protocol.clips, protocol.pairs)
+    found = _limited(protocol, found, limit)
+    return found if protocol.rules is not None else _edited(protocol, found, dataset)[0]
 
 
-def held_repairs(protocol: Protocol, dataset: Dataset) -> list[tuple[str, Repair]]:
-    """The repairs that hold on this dataset, with their videos. Raises UserError as :func:`resolved`."""
+def held_repairs(
+    protocol: Protocol, dataset: Dataset, *, limit: int | None = None
+) -> list[tuple[str, Repair]]:
+    """The repairs that hold in what is evaluated, with their videos. Raises UserError as :func:`resolved`."""
     if protocol.rules is not None:
         return []
-    _require_known(protocol, dataset)
-    found = [
-        (entry.video, repair)
-        for entry in protocol.clips
-        for repair in chosen_edition(
+    listed = _limited(protocol, Resolved(protocol.clips, protocol.pairs), limit)
+    return list(dict.fromkeys(_edited(protocol, listed, dataset)[1]))
+
+
+def _limited(protocol: Protocol, found: Resolved, limit: int | None) -> Resolved:
+    """The first ``limit`` source clips, each with all its variants or pairs."""
+    if protocol.task != TRANSFER:
+        chosen = _first([entry.video for entry in found.entries], limit)
+        return Resolved(tuple(entry for entry in found.entries if entry.video in chosen))
+    chosen = _first([pair.source for pair in found.pairs], limit)
+    pairs = tuple(pair for pair in found.pairs if pair.source in chosen)
+    named = {video for pair in pairs for video in (pair.source, pair.reference, pair.target.video)}
+    return Resolved(tuple(entry for entry in found.entries if entry.video in named), pairs)
+
+
+def _edited(
+    protocol: Protocol, listed: Resolved, dataset: Dataset
+) -> tuple[Resolved, list[tuple[str, Repair]]]:
+    """The entries with the values that hold on the dataset, and the repairs among these."""
+    known = set(dataset.clip_names())
+    for video in _videos(listed.entries, listed.pairs):
+        if video not in known:
+            raise unknown_clip(video, known, protocol.name)
+    entries, held = [], []
+    for entry in listed.entries:
+        chosen, repairs = chosen_edition(
             entry, lambda name: len(dataset.clip(name)), published=protocol.published
-        )[1]
-    ]
-    return list(dict.fromkeys(found))
+        )
+        entries.append(chosen)
+        held += [(entry.video, repair) for repair in repairs]
+    return Resolved(tuple(entries), listed.pairs), held
 
 
 def videos_of(protocol: Protocol) -> list[str]:
     """Every video that a listed protocol names, each once."""
+    return _videos(protocol.clips, protocol.pairs)
+
+
+def _videos(entries: Sequence[Entry], pairs: Sequence[Pair]) -> list[str]:
     named = []
-    for entry in protocol.clips:
+    for entry in entries:
         drives = [one.video for one in (entry.self_drive, entry.cross_drive) if one is not None]
         named += [entry.video, *drives]
-    for pair in protocol.pairs:
+    for pair in pairs:
         named += [pair.source, pair.reference, pair.target.video]
     return list(dict.fromkeys(named))
-
-
-def _require_known(protocol: Protocol, dataset: Dataset) -> None:
-    known = set(dataset.clip_names())
-    for video in videos_of(protocol):
-        if video not in known:
-            raise unknown_clip(video, known, protocol.name)
 
 
 def unknown_clip(video: str, known: Iterable[str], protocol: str) -> UserError:

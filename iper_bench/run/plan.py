@@ -144,6 +144,7 @@ def make_plan(
             where=f"protocol '{protocol.name}' on dataset '{dataset.name}'",
             expected="clips of at least two subjects for cross-imitation",
         )
+    _require_tracks(dataset, trials)
     document = _document(methods, dataset, protocol, grid, definitions, trials)
     units = tuple(
         Unit(
@@ -159,6 +160,19 @@ def make_plan(
     return Plan(units, tuple(trials), protocol.hash, document)
 
 
+def _require_tracks(dataset: Dataset, trials: Sequence[Trial]) -> None:
+    """Raise UserError when a clip has no bodies: nothing could be driven by it or measured on it."""
+    names = [name for trial in trials for name in trial.clips]
+    lacking = [name for name in dict.fromkeys(names) if not dataset.clip(name).has_track]
+    if lacking:
+        raise UserError(
+            f"{len(lacking)} clips have no body track, the first: '{lacking[0]}'",
+            where=f"dataset '{dataset.name}'",
+            expected="SMPL parameters of every frame",
+            hint=f"iper-bench data prepare {dataset.name} --data-root FOLDER --body-weights FILE",
+        )
+
+
 def _document(
     methods: Mapping[str, Method],
     dataset: Dataset,
@@ -171,7 +185,7 @@ def _document(
         "published": protocol.published,
         "repairs": [
             {"video": video, "field": repair.path, "kind": repair.kind}
-            for video, repair in held_repairs(protocol, dataset)
+            for video, repair in held_repairs(protocol, dataset, limit=grid.limit)
         ],
     }
     return {
