@@ -34,6 +34,28 @@ def smpl_arrays(body: BodyModel) -> dict[str, Any]:
     }
 
 
+def smplh_arrays(body: BodyModel) -> dict[str, Any]:
+    """What an SMPL+H pickle holds: 52 joints, more shape directions than SMPL's ten, hands."""
+    arrays, random = smpl_arrays(body), np.random.default_rng(1)
+    count, fingers = body.vertex_count, 52 - 24
+    parents = np.concatenate([arrays["kintree_table"][0], np.full(fingers, 20)])
+    return {
+        **arrays,
+        "shapedirs": np.concatenate([arrays["shapedirs"], random.normal(0, 1e-3, (count, 3, 6))], axis=2),
+        "posedirs": random.normal(0, 1e-3, (count, 3, 51 * 9)),
+        "J_regressor": sparse.csc_matrix(
+            np.concatenate([arrays["J_regressor"].toarray(), np.eye(fingers, count)])
+        ),
+        "weights": np.concatenate([arrays["weights"], np.zeros((count, fingers))], axis=1),
+        "kintree_table": np.stack([parents, np.arange(52)]),
+        "hands_componentsl": random.normal(size=(45, 45)),
+        "hands_componentsr": random.normal(size=(45, 45)),
+        "hands_meanl": random.normal(size=45),
+        "hands_meanr": random.normal(size=45),
+        "hands_coeffsl": random.normal(size=(10, 45)),
+    }
+
+
 def write_pickle(path: Path, content: Any, protocol: int = 2) -> Path:
     path.write_bytes(pickle.dumps(content, protocol=protocol))
     return path

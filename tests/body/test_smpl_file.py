@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
 import sys
 import types
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,11 @@ import torch
 from scipy import sparse
 
 from iper_bench.body import BodyModel, load_body
+from iper_bench.body.loading import default_body
+from iper_bench.body.smpl_pickle import dense, read_pickle_entries
 from iper_bench.errors import UserError
-from tests.body.smpl_like import smpl_arrays, write_pickle
+from iper_bench.plain_pickle import StandIn
+from tests.body.smpl_like import smpl_arrays, smplh_arrays, write_pickle
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +172,10 @@ def _shorten(arrays: dict[str, Any]) -> None:
     arrays["shapedirs"] = arrays["shapedirs"][..., :4]
 
 
+def _spell(arrays: dict[str, Any]) -> None:
+    arrays["weights"] = np.full(arrays["weights"].shape, "no")
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -177,6 +186,7 @@ def _shorten(arrays: dict[str, Any]) -> None:
         (_regrow, "kinematic tree"),
         (_corrupt, "'J_regressor' is unreadable"),
         (_shorten, "4 components"),
+        (_spell, "'weights' has dtype <U2.*expected numbers"),
     ],
 )
 def test_a_wrong_array_is_named(tmp_path: Path, arrays: dict[str, Any], spoil: Any, words: str) -> None:
@@ -188,6 +198,115 @@ def test_a_wrong_array_is_named(tmp_path: Path, arrays: dict[str, Any], spoil: A
     assert str(path) in str(caught.value)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot read the body file"):
+def test_a_missing_file_is_named_with_where_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot read the body file") as caught:
         load_body(tmp_path / "SMPL_MALE.pkl")
+    for word in (str(tmp_path / "SMPL_MALE.pkl"), "smpl.is.tue.mpg.de", "licence", "open-coarse"):
+        assert word in str(caught.value)
+
+
+CHUMPY = Path(__file__).parent / "chumpy_0_70"  # written by chumpy 0.70 with numpy 1.23 and scipy 1.9
+NUMBERS = np.arange(24.0).reshape(2, 3, 4)
+DIAGONAL = np.diag([1.0, 2.0, 3.0])[:2]
+RELEASED = {
+    "plain": np.arange(6.0).reshape(2, 3),
+    "select": NUMBERS[:, :, :2],
+    "reshape": NUMBERS.reshape(6, 4),
+    "concatenate": NUMBERS[:, :, [0, 1, 3]],
+    "transpose": NUMBERS[:, :, 0].T,
+    "csc_matrix": DIAGONAL,
+    "csr_matrix": DIAGONAL,
+    "coo_matrix": DIAGONAL,
+    "csc_array": DIAGONAL,
+}
+
+
+@pytest.mark.parametrize("protocol", [0, 2])
+def test_what_chumpy_and_an_old_scipy_wrote_is_read(protocol: int) -> None:
+    content = (CHUMPY / f"protocol_{protocol}.pkl").read_bytes()
+    entries = read_pickle_entries(content, "file", "")
+    assert entries.keys() == {*RELEASED, "repeat"}
+    for name, expected in RELEASED.items():
+        found = dense(entries[name])
+        assert found is not None, name
+        np.testing.assert_array_equal(found, expected, err_msg=name)
+    assert dense(entries["repeat"]) is None  # an operation that no SMPL file holds: no array, no guess
+    assert "chumpy" not in sys.modules
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 4, 5])
+@pytest.mark.parametrize(
+    "kind", ["csc_matrix", "csr_matrix", "coo_matrix", "csc_array", "csr_array", "coo_array"]
+)
+def test_what_this_scipy_writes_is_read(kind: str, protocol: int) -> None:
+    value = {"J_regressor": getattr(sparse, kind)(DIAGONAL)}
+    found = dense(read_pickle_entries(pickle.dumps(value, protocol), "file", "")["J_regressor"])
+    np.testing.assert_array_equal(found, DIAGONAL)
+
+
+def test_a_sparse_matrix_that_would_fill_the_memory_is_refused(
+    tmp_path: Path, arrays: dict[str, Any]
+) -> None:
+    arrays["J_regressor"] = sparse.coo_matrix(([1.0], ([0], [0])), shape=(10**6, 10**6))
+    with pytest.raises(UserError, match="size that no SMPL file has"):
+        load_body(write_pickle(tmp_path / "bomb.pkl", arrays))
+
+
+def concatenated(terms: list[Any]) -> StandIn:
+    named = {f"m{place}": term for place, term in enumerate(terms)}
+    return StandIn("chumpy.reordering", "Concatenate", (), {"dterms": [*named], "axis": 0, **named})
+
+
+def test_concatenations_that_would_fill_the_memory_are_refused() -> None:
+    value = concatenated([np.zeros(1000)])
+    for _ in range(4):
+        value = concatenated([value] * 20)  # 160 million numbers in all
+    with pytest.raises(ValueError, match="size that no SMPL file has"):
+        dense(value)
+    for _ in range(100):
+        value = concatenated([value])
+    assert dense(value) is None
+
+
+def npz_with_header(path: Path, shape: str) -> Path:
+    """An .npz whose one array announces a shape that its bytes do not have."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("v_template.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    return path
+
+
+def test_an_npz_that_announces_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="has 0 bytes"):
+        load_body(npz_with_header(tmp_path / "bomb.npz", "(1000000000000, 3)"))
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04" + bytes(100)])
+def test_a_damaged_npz_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bad.npz").write_bytes(content)
+    with pytest.raises(UserError, match="not a readable"):
+        load_body(tmp_path / "bad.npz")
+
+
+def test_a_body_with_hands_is_named(tmp_path: Path, open_coarse: BodyModel) -> None:
+    path = write_pickle(tmp_path / "SMPLH_MALE.pkl", smplh_arrays(open_coarse))
+    with pytest.raises(UserError, match=r"SMPL\+H model with 52 joints.*expected SMPL's 24"):
+        load_body(path)
+
+
+def test_the_default_body_is_open_or_the_one_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IPER_BENCH_BODY", raising=False)
+    assert default_body() == "open-coarse"
+    monkeypatch.setenv("IPER_BENCH_BODY", "")
+    assert default_body() == "open-coarse"
+    monkeypatch.setenv("IPER_BENCH_BODY", "open-mid")
+    assert default_body() == "open-mid"
+    (tmp_path / "SMPL_NEUTRAL.pkl").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IPER_BENCH_BODY", "SMPL_NEUTRAL.pkl")
+    assert default_body() == str(tmp_path / "SMPL_NEUTRAL.pkl")
+    for wrong in ("SMPL_MALE.pkl", "open-corse", str(tmp_path)):
+        monkeypatch.setenv("IPER_BENCH_BODY", wrong)
+        with pytest.raises(UserError, match=f"^IPER_BENCH_BODY: '{wrong}' is no body") as caught:
+            default_body()
+        assert "smpl.is.tue.mpg.de" in str(caught.value)
