@@ -69,7 +69,7 @@ class ClipReel(Reel):
         self.body = dataset.body
         self.side = dataset.image_size
         self._clip = clip
-        self.track = clip.track
+        self.track = clip.track if clip.has_track else None
 
     def __len__(self) -> int:
         return len(self._clip)
