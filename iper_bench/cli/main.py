@@ -19,8 +19,9 @@ from iper_bench.device import PATTERN as DEVICE_PATTERN
 from iper_bench.device import VARIABLE as DEVICE_VARIABLE
 
 VERBS = {
-    "data": ("iper_bench.cli.data:data", "make the embedded dataset, look into any dataset"),
-    "protocol": ("iper_bench.cli.protocol:protocol", "list and show evaluation protocols"),
+    "data": ("iper_bench.cli.data:data", "make, verify, prepare and look into datasets"),
+    "protocol": ("iper_bench.cli.protocol:protocol", "list, show, check and make evaluation protocols"),
+    "body": ("iper_bench.cli.body:body", "body files, and bodies found in pictures"),
     "method": ("iper_bench.cli.method:method", "list the methods that can be benchmarked"),
     "metric": ("iper_bench.cli.metric:metric", "list metrics, show their exact definitions"),
     "cache": ("iper_bench.cli.cache:cache", "show and clear the features kept on disk"),

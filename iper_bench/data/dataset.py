@@ -9,6 +9,9 @@ from typing import Protocol
 from iper_bench.data.clip import Clip
 from iper_bench.registry import Registry
 
+#: environment variable that names the folder in which datasets are looked for
+DATA_VARIABLE = "IPER_BENCH_DATA"
+
 
 class Dataset(ABC):
     """Clips by name. Opening a dataset decodes no frame.
@@ -52,3 +55,8 @@ class DatasetFactory(Protocol):
 
 DATASETS: Registry[DatasetFactory] = Registry("dataset", group="iper_bench.datasets")
 DATASETS.add("synthetic", "iper_bench.data.synthetic.dataset:open_synthetic")
+DATASETS.add("iper", "iper_bench.data.layouts.iper:open_iper")
+DATASETS.add("motionsynthetic", "iper_bench.data.layouts.motionsynthetic:open_motionsynthetic")
+DATASETS.add("fashionvideo", "iper_bench.data.layouts.fashionvideo:open_fashionvideo")
+DATASETS.add("youtube-dancer18", "iper_bench.data.layouts.youtube_dancer:open_youtube_dancer")
+DATASETS.add("folder", "iper_bench.data.layouts.folder:open_folder_dataset")

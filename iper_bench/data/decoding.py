@@ -12,30 +12,24 @@ multiprocessing asks.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 
 from iper_bench.data.clip import Clip, Images
+from iper_bench.data.decode_workers import VARIABLE, Job, Recipe, close_workers, may_start, workers_of
 from iper_bench.errors import UserError
 
-VARIABLE = "IPER_BENCH_DECODE_WORKERS"
+__all__ = ["close_workers", "frame_stream", "worker_count"]
+
 BATCH = 16  # frames
 AHEAD = 4  # batches that are decoded, or being decoded, before they are asked for
-MOST_WORKERS = 2  # by default: one keeps up with the networks, two with the metrics (benchmarks/decoding.py)
+MOST_WORKERS = 2  # by default: one hides decoding behind other work, two PNG frames of 512 x 512 as well
 #: Streams of fewer frames start no worker by default: they would be done before it is ready.
 FEWEST_FRAMES = 128
-
-_lock = threading.Lock()
-#: by process and number of workers: a forked child must not use its parent's
-_pools: dict[tuple[int, int], ProcessPoolExecutor] = {}
 
 
 def frame_stream(
@@ -71,7 +65,7 @@ def frame_stream(
     count = worker_count(len(indices)) if workers is None else workers
     if count < 0:
         raise ValueError(f"{count} workers; expected 0 or more")
-    if count and parts and _may_start() and _recipe(clip, parts[0]) is not None:
+    if count and parts and may_start() and _recipe(clip, parts[0]) is not None:
         return _decoded_elsewhere(clip, parts, count, ahead)
     return (_checked(clip.frames(part), clip, part) for part in parts)
 
@@ -97,42 +91,29 @@ def worker_count(frames: int) -> int:
     return min(MOST_WORKERS, cores - 1) if frames >= FEWEST_FRAMES else 0
 
 
-def close_workers() -> None:
-    """End the workers of this process; the next stream starts new ones."""
-    with _lock:
-        ended = [_pools.pop(key) for key in list(_pools) if key[0] == os.getpid()]
-    for pool in ended:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _may_start() -> bool:
-    """Whether this process may have children: a daemonic one (a worker of somebody's pool) may not."""
-    return not multiprocessing.current_process().daemon
-
-
 def _decoded_elsewhere(
     clip: Clip, parts: Sequence[Sequence[int]], workers: int, ahead: int
 ) -> Iterator[Images]:
-    waiting: deque[tuple[Sequence[int], Future[Images] | None]] = deque()
+    waiting: deque[tuple[Sequence[int], Job | None]] = deque()
     following = iter(parts)
     try:
         while True:
             for part in following:
                 recipe = _recipe(clip, part)
-                waiting.append((part, None if recipe is None else _submit(recipe, workers, clip)))
+                waiting.append((part, None if recipe is None else _begin(recipe, workers, clip, len(part))))
                 if len(waiting) > ahead:
                     break
             if not waiting:
                 return
-            part, future = waiting.popleft()
-            yield _checked(clip.frames(part) if future is None else _result(future, clip), clip, part)
+            part, job = waiting.popleft()
+            yield _checked(clip.frames(part) if job is None else _result(job, clip), clip, part)
     finally:
-        for _, future in waiting:
-            if future is not None:
-                future.cancel()
+        for _, job in waiting:
+            if job is not None:
+                job.drop()
 
 
-def _recipe(clip: Clip, part: Sequence[int]) -> Callable[[], Images] | None:
+def _recipe(clip: Clip, part: Sequence[int]) -> Recipe | None:
     """The recipe; ``None`` also where it is refused: decoding here will say why, and in its turn."""
     try:
         return clip.recipe(part)
@@ -140,16 +121,17 @@ def _recipe(clip: Clip, part: Sequence[int]) -> Callable[[], Images] | None:
         return None
 
 
-def _submit(recipe: Callable[[], Images], workers: int, clip: Clip) -> Future[Images]:
+def _begin(recipe: Recipe, workers: int, clip: Clip, frames: int) -> Job:
+    height, width = clip.size
     try:
-        return _pool(workers).submit(recipe)
+        return workers_of(workers, frames * height * width * 3).submit(recipe)
     except BrokenProcessPool as error:
         raise _killed(clip) from error
 
 
-def _result(future: Future[Images], clip: Clip) -> Images:
+def _result(job: Job, clip: Clip) -> Images:
     try:
-        return future.result()
+        return job.result()
     except BrokenProcessPool as error:
         raise _killed(clip) from error
 
@@ -172,28 +154,3 @@ def _checked(frames: Images, clip: Clip, part: Sequence[int]) -> Images:
             "expected uint8 (N, H, W, 3)"
         )
     return frames
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    """The pool of this process with so many workers, made on first use."""
-    key = (os.getpid(), workers)
-    with _lock:
-        if key not in _pools:
-            _pools[key] = ProcessPoolExecutor(
-                workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
-            )
-        return _pools[key]
-
-
-def _prepare_worker() -> None:
-    """Make a worker leave Ctrl-C to the program, start no workers itself, and end when the program ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ[VARIABLE] = "0"
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

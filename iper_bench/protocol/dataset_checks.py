@@ -25,6 +25,7 @@ class Footage:
 
     dataset: Dataset
     clips: dict[str, Clip | None] = field(default_factory=dict)
+    errors: dict[str, UserError] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.known = set(self.dataset.clip_names())
@@ -32,11 +33,17 @@ class Footage:
     def clip(self, video: str) -> Clip | None:
         """The clip, ``None`` when the dataset has none of that name or cannot open it."""
         if video not in self.clips:
-            try:
-                self.clips[video] = self.dataset.clip(video) if video in self.known else None
-            except UserError:
-                self.clips[video] = None
+            self.clips[video] = self._opened(video) if video in self.known else None
         return self.clips[video]
+
+    def _opened(self, video: str) -> Clip | None:
+        try:
+            clip = self.dataset.clip(video)
+            len(clip)  # an empty folder, or a video that is broken, shows here
+            return clip
+        except UserError as error:
+            self.errors[video] = error
+            return None
 
     def length(self, video: str) -> int:
         """Number of frames, 0 for an unknown video."""
@@ -90,10 +97,7 @@ def _video(video: str, place: str, footage: Footage, owner: str | None = None) -
         return
     clip = footage.clip(video)
     if clip is None:
-        try:
-            footage.dataset.clip(video)
-        except UserError as error:
-            yield Problem("unreadable_video", owner or video, place, str(error))
+        yield Problem("unreadable_video", owner or video, place, str(footage.errors[video]))
     elif owner is None:
         findings = getattr(clip, "findings", None)
         for text in findings() if findings is not None else ():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from iper_bench.protocol.entry_reading import with_published
 from iper_bench.protocol.repair import Repair
-from iper_bench.protocol.schema import Entry
+from iper_bench.protocol.schema import Entry, Protocol
 
 Length = Callable[[str], int]
 
@@ -30,6 +31,19 @@ def chosen_edition(entry: Entry, length: Length, *, published: bool) -> tuple[En
         else:
             held.append(repair)
     return entry, tuple(held)
+
+
+def published_form(protocol: Protocol) -> Protocol:
+    """The protocol as if nothing had been mended: every published value in its place, whatever the dataset,
+    and no repairs.
+    """
+    return replace(protocol, clips=tuple(map(_published_entry, protocol.clips)), published=False)
+
+
+def _published_entry(entry: Entry) -> Entry:
+    for repair in entry.repairs:
+        entry = with_published(entry, repair)
+    return replace(entry, repairs=())
 
 
 def fits(entry: Entry, length: Length) -> bool:

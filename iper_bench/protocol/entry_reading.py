@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from iper_bench.errors import UserError
-from iper_bench.protocol.fields import Fields
+from iper_bench.protocol.fields import Fields, whole_number
 from iper_bench.protocol.frame_span import frame_list, frame_number, frame_range, named_frames, range_of
 from iper_bench.protocol.repair import Repair
 from iper_bench.protocol.schema import IMITATION, NOVEL_VIEW, Drive, Entry, FrameRange, NamedFrame, Pair
@@ -17,18 +17,24 @@ from iper_bench.protocol.video_name import read_video, video_name
 #: one value per candidate
 OF_CANDIDATES = ("view_angles", "headings", "own_bin", "frame_names")
 _COMMON = ("video", "candidates", *OF_CANDIDATES, "sources", "self", "removed", "frames_sha256", "repaired")
-#: keys of an entry by task
-KEYS_OF = {IMITATION: (*_COMMON, "cross"), NOVEL_VIEW: (*_COMMON, "targets")}
-DRIVEN_BY_ANOTHER = ("video", "frames", "real")
+_TASK_KEYS = {IMITATION: (*_COMMON, "cross"), NOVEL_VIEW: (*_COMMON, "targets")}
+DRIVEN_BY_ITSELF = ("video", "frames")
+DRIVEN_BY_ANOTHER = (*DRIVEN_BY_ITSELF, "real")
+PAIR_KEYS = ("source", "reference", "target")
 REPAIR_KEYS = ("from", "kind", "why", "basis", "shorter_than")
 T = TypeVar("T")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
+def keys_of(task: str) -> tuple[str, ...]:
+    """Every key that an entry of the task may have."""
+    return _TASK_KEYS.get(task, _COMMON)
+
+
 def read_entries(fields: Fields, counts: tuple[int, ...], task: str) -> tuple[Entry, ...]:
     """The list ``clips``. Raises UserError, one line with the field; for a video that is listed twice."""
     found = [
-        _entry(item, f"{fields.place('clips')}[{index}]", counts, task)
+        read_entry(item, f"{fields.place('clips')}[{index}]", counts, task)
         for index, item in enumerate(fields.items("clips"))
     ]
     seen: set[str] = set()
@@ -44,9 +50,9 @@ def read_pairs(fields: Fields, known: tuple[Entry, ...]) -> tuple[Pair, ...]:
     pairs = []
     videos = {entry.video for entry in known}
     for index, item in enumerate(fields.items("pairs")):
-        one = Fields(item, f"{fields.place('pairs')}[{index}]", ("source", "reference", "target"))
+        one = Fields(item, f"{fields.place('pairs')}[{index}]", PAIR_KEYS)
         named = (read_video(one, "source"), read_video(one, "reference"))
-        pair = Pair(*named, read_drive(one, "target", ("video", "frames")))
+        pair = Pair(*named, read_drive(one, "target", DRIVEN_BY_ITSELF))
         for video in (pair.source, pair.reference):
             if video not in videos:
                 raise UserError(f"video '{video}' is not listed", where=one.where, expected="one of 'clips'")
@@ -54,8 +60,9 @@ def read_pairs(fields: Fields, known: tuple[Entry, ...]) -> tuple[Pair, ...]:
     return tuple(pairs)
 
 
-def _entry(content: Any, where: str, counts: tuple[int, ...], task: str) -> Entry:
-    fields = Fields(content, where, KEYS_OF.get(task, _COMMON))
+def read_entry(content: Any, where: str, counts: tuple[int, ...], task: str) -> Entry:
+    """One item of ``clips``. Raises UserError, one line with the field."""
+    fields = Fields(content, where, keys_of(task))
     candidates = frame_list(fields, "candidates") if fields.has("candidates") else ()
     for key in OF_CANDIDATES:
         if fields.has(key) and len(fields.items(key)) != len(candidates):
@@ -71,10 +78,8 @@ def _entry(content: Any, where: str, counts: tuple[int, ...], task: str) -> Entr
         candidates=candidates,
         view_angles=fields.integers("view_angles") if fields.has("view_angles") else (),
         sources=_sources(fields.raw("sources"), fields.place("sources"), counts),
-        self_drive=read_drive(fields, "self", ("video", "frames")) if fields.has("self") else None,
-        cross_drive=read_drive(fields, "cross", ("video", "frames", "real"))
-        if _has(fields, "cross")
-        else None,
+        self_drive=read_drive(fields, "self", DRIVEN_BY_ITSELF) if fields.has("self") else None,
+        cross_drive=read_drive(fields, "cross", DRIVEN_BY_ANOTHER) if _has(fields, "cross") else None,
         targets=frame_list(fields, "targets") if _has(fields, "targets") else (),
         removed=_removed(fields),
         digest=fields.optional("frames_sha256", lambda key: _digest(fields, key)),
@@ -143,7 +148,7 @@ def _removed(fields: Fields) -> tuple[FrameRange, ...]:
         where = f"{place}[{index}]"
         if not isinstance(item, list):
             raise UserError(f"found {item!r}"[:80], where=where, expected="[first, last], both inclusive")
-        run = range_of(tuple(frame_number(value, where) for value in item), where)
+        run = range_of(tuple(whole_number(value, where, 0) for value in item), where)
         if runs and run.first <= runs[-1].last:
             raise UserError(f"found {item}", where=where, expected="runs in rising order")
         runs.append(run)
@@ -222,13 +227,18 @@ def with_published(entry: Entry, repair: Repair, where: str = "repaired") -> Ent
 
 
 def _names_with(entry: Entry, repair: Repair) -> tuple[NamedFrame, ...]:
-    """The names of the entry with those of the repair's field as published."""
-    if not any(name.place.startswith(f"{repair.path}[") for name in entry.names):
+    """The names of the entry with those of the repair's field as published, in the same place."""
+    before = [name for name in entry.names if name.place.startswith(f"{repair.path}[")]
+    if not before:
         return entry.names
-    others = tuple(name for name in entry.names if not name.place.startswith(f"{repair.path}["))
     published = named_frames(repair.path, repair.published)
     own = f"{repair.path}[{entry.variant}]"  # of a list of single sources an entry has one
-    return (*others, *(name for name in published if not entry.variant or name.place == own))
+    at = entry.names.index(before[0])
+    return (
+        *entry.names[:at],
+        *(name for name in published if not entry.variant or name.place == own),
+        *(name for name in entry.names[at:] if name not in before),
+    )
 
 
 def _with_frames(entry: Entry, head: str, tail: str, numbers: tuple[int, ...]) -> Entry | None:

@@ -12,15 +12,18 @@ from typing import Any, TypeVar
 
 import yaml
 
+from iper_bench.data.frame_name import printable
 from iper_bench.errors import UserError, unknown_name
 
 LARGEST_FILE = 16 << 20  # bytes; the largest official protocol is under 100 kB
+
+LARGEST_NUMBER = 10**12
 
 T = TypeVar("T")
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses aliases and repeated keys."""
+    """SafeLoader that refuses aliases, repeated keys and integers that no field can mean."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -28,6 +31,12 @@ class _StrictLoader(yaml.SafeLoader):
             line = event.start_mark.line + 1
             raise yaml.YAMLError(f"alias '*{event.anchor}' in line {line} is not allowed")
         return super().compose_node(parent, index)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        value = super().construct_yaml_int(node)
+        if abs(value) > LARGEST_NUMBER:  # hexadecimal ones have no limit of digits
+            raise yaml.YAMLError(f"the number in line {node.start_mark.line + 1} is too large")
+        return int(value)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -39,6 +48,9 @@ class _StrictLoader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"key '{key}' in line {key_node.start_mark.line + 1} {problem}")
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
 
 
 def read_yaml(path: Path) -> Any:
@@ -78,7 +90,7 @@ class Fields:
         self.where = where
         for key in content:
             if key not in keys:
-                raise unknown_name("key", str(key), keys, where=where)
+                raise unknown_name("key", printable(str(key)), keys, where=where)
 
     def allows(self, key: str) -> bool:
         """Whether the key may stand here."""
@@ -106,14 +118,14 @@ class Fields:
         """A non-empty text."""
         value = self.raw(key)
         if not isinstance(value, str) or not value.strip():
-            raise UserError(f"found {value!r}", where=self.place(key), expected="a text")
+            raise UserError(f"found {value!r}"[:80], where=self.place(key), expected="a text")
         return value
 
     def choice(self, key: str, names: tuple[str, ...]) -> str:
         """One of ``names``."""
         value = self.text(key)
         if value not in names:
-            raise unknown_name("value", value, names, where=self.place(key))
+            raise unknown_name("value", printable(value), names, where=self.place(key))
         return value
 
     def integer(self, key: str, least: int = 0) -> int:

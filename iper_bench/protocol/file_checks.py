@@ -1,4 +1,4 @@
-"""What a protocol file itself shows to be wrong, without its dataset: the defects that published files have."""
+"""What a protocol file shows to be wrong without its dataset: the defects that published files have."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from pathlib import PurePosixPath
 
 from iper_bench.protocol.candidates import VIEW_ANGLES
 from iper_bench.protocol.problem import ERROR, NOTE, Problem
-from iper_bench.protocol.schema import IMITATION, NOVEL_VIEW, Drive, Entry, FrameRange, Protocol
+from iper_bench.protocol.schema import IMITATION, NOVEL_VIEW, Drive, Entry, FrameRange, NamedFrame, Protocol
 
 
 def file_problems(protocol: Protocol, entries: Sequence[Entry]) -> list[Problem]:
     """Every problem of entries of a protocol that lists them, in their order."""
     ranges = {entry.video: entry.self_drive.frames for entry in entries if entry.self_drive is not None}
+    names: dict[str, list[NamedFrame]] = {}
+    for entry in entries:
+        names.setdefault(entry.video, []).extend(entry.names)
     found: list[Problem] = []
     for entry in entries:
-        for checked in (_sources(entry), _views(entry), _names(entry), _own(entry)):
+        for checked in (_sources(entry), _views(entry), _names(entry.video, names[entry.video]), _own(entry)):
             found += checked
         if entry.cross_drive is not None:
             found += _cross(entry, entry.cross_drive, ranges)
@@ -73,10 +76,10 @@ def _views(entry: Entry) -> Iterator[Problem]:
         yield Problem("missing_view", entry.video, "view_angles", text, NOTE)
 
 
-def _names(entry: Entry) -> Iterator[Problem]:
+def _names(video: str, names: Sequence[NamedFrame]) -> Iterator[Problem]:
     """Names of several widths, endings or prefixes: at most one way of writing them is the dataset's."""
     forms: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
-    for name in entry.names:
+    for name in names:
         stem, ending = PurePosixPath(name.name).stem, PurePosixPath(name.name).suffix
         digits = len(stem) - len(stem.rstrip("0123456789"))
         form = (stem[: len(stem) - digits], digits, ending)
@@ -87,9 +90,9 @@ def _names(entry: Entry) -> Iterator[Problem]:
     for form in forms:
         if form != usual:
             places = list(dict.fromkeys(place.partition("[")[0] for place, _ in forms[form]))
-            names = list(dict.fromkeys(name for _, name in forms[form]))
-            text = f"{listed(names)} is written in another way than the other names of the video"
-            yield Problem("name_width", entry.video, listed(places), text)
+            strange = list(dict.fromkeys(name for _, name in forms[form]))
+            text = f"{listed(strange)} is written in another way than the other names of the video"
+            yield Problem("name_width", video, listed(places), text)
 
 
 def _own(entry: Entry) -> Iterator[Problem]:

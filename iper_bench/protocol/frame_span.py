@@ -9,7 +9,7 @@ from iper_bench.errors import UserError, unknown_name
 from iper_bench.protocol.fields import Fields, whole_number
 from iper_bench.protocol.schema import PARTS, FrameRange, NamedFrame, Span
 
-_FRAME_NAME = re.compile(r"(?:[^./\\]*_)?(\d{1,9})(?:\.[A-Za-z0-9]+)?")  # 035.jpg, frame_00000311.png
+FRAME_NAME = r"(?:[^./\\]*_)?([0-9]{1,9})(?:\.[A-Za-z0-9]+)?"  # 035.jpg, frame_00000311.png
 
 
 def frame_number(value: Any, where: str) -> int:
@@ -20,7 +20,7 @@ def frame_number(value: Any, where: str) -> int:
     Raises UserError for anything else.
     """
     if isinstance(value, str):
-        match = _FRAME_NAME.fullmatch(value)
+        match = re.fullmatch(FRAME_NAME, value)
         if match is None:
             raise UserError(
                 f"found {value!r}"[:160], where=where, expected="a frame name such as 035.jpg, or an index"

@@ -9,7 +9,8 @@ from iper_bench.protocol.packaged import packaged_files
 from iper_bench.protocol.reading import read_protocol
 from iper_bench.protocol.schema import Protocol
 
-_SUFFIXES = (".yaml", ".yml")
+YAML_ENDINGS = (".yaml", ".yml")
+PUBLISHED = "@published"
 
 
 def list_protocols() -> list[str]:
@@ -28,7 +29,7 @@ def load_protocol(name_or_path: str | Path) -> Protocol:
     files = packaged_files()
     if text in files:
         return read_protocol(files[text])
-    if Path(text).suffix in _SUFFIXES:
+    if Path(text).suffix in YAML_ENDINGS:
         return read_protocol(Path(text))
     close = nearest(text, files)
     raise UserError(
@@ -36,3 +37,12 @@ def load_protocol(name_or_path: str | Path) -> Protocol:
         expected=f"{', '.join(files)} or the path of a .yaml file",
         hint=f"did you mean {' or '.join(close)}?" if close else None,
     )
+
+
+def load_edition(text: str) -> Protocol:
+    """As :func:`load_protocol`; ``NAME@published`` or ``FILE.yaml@published`` is the edition without
+    repairs.
+    """
+    name = text.removesuffix(PUBLISHED)
+    found = load_protocol(name)
+    return found if name == text else found.as_published()

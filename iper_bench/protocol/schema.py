@@ -247,6 +247,15 @@ class Protocol:
         found = [(entry.video, repair) for entry in self.clips for repair in entry.repairs]
         return list(dict.fromkeys(found))
 
+    @property
+    def overview(self) -> tuple[str, str, str, str, str]:
+        """Name, task, dataset, clips, repairs, in words for a table."""
+        extent = "rules" if self.rules is not None else f"{len(self.clips)} clips"
+        if self.pairs:
+            extent = f"{len(self.pairs)} pairs"
+        mended = len(self.repairs)
+        return (self.name, self.task, self.dataset, extent, f"{mended} repairs" if mended else "")
+
     def as_published(self) -> Protocol:
         """The same with the published entries, where the dataset has their frames."""
         return replace(self, published=True)

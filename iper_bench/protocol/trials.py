@@ -222,19 +222,24 @@ class _TrialMaker:
         return tuple(stated.get(frame) for frame in entry.targets)
 
     def _range(self, video: str, frames: FrameRange, field: str, entry: Entry | None) -> tuple[int, ...]:
+        self._require(video, frames.first, frames.last, field, entry)  # before it is expanded
         return self._frames(video, frames.frames(), field, entry)
+
+    def _require(self, video: str, first: int, last: int, field: str, entry: Entry | None) -> Sequence[int]:
+        """The frames of a clip that count; raises UserError when there are not more than ``last``."""
+        kept = kept_indices(entry.removed if entry is not None else (), len(self.dataset.clip(video)))
+        if last >= len(kept):
+            raise UserError(
+                f"{field} {first} to {last}: clip '{video}' ends at frame {len(kept) - 1}",
+                where=f"protocol '{self.protocol.name}'",
+                expected="frames that the clip has",
+            )
+        return kept
 
     def _frames(self, video: str, frames: Sequence[int], field: str, entry: Entry | None) -> tuple[int, ...]:
         """Places among the frames that count, as indices of the clip. Raises UserError beyond its end."""
         clip = self.dataset.clip(video)
-        removed = entry.removed if entry is not None else ()
-        kept = kept_indices(removed, len(clip))
-        if frames and max(frames) >= len(kept):
-            raise UserError(
-                f"{field} {min(frames)} to {max(frames)}: clip '{video}' ends at frame {len(kept) - 1}",
-                where=f"protocol '{self.protocol.name}'",
-                expected="frames that the clip has",
-            )
+        kept = self._require(video, min(frames, default=-1), max(frames, default=-1), field, entry)
         if entry is not None and entry.digest is not None and field != "candidates":
             found = names_digest([clip.frame_names[index] for index in kept])
             if found != entry.digest:
@@ -244,4 +249,4 @@ class _TrialMaker:
                     expected=f"names with the SHA-256 {entry.digest[:16]}..., found {found[:16]}...",
                     hint="iper-bench protocol make FOLDER",
                 )
-        return tuple(kept[frame] for frame in frames) if removed else tuple(frames)
+        return tuple(kept[frame] for frame in frames)

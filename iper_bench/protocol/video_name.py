@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from iper_bench.data.frame_name import printable
 from iper_bench.errors import UserError
 from iper_bench.protocol.fields import Fields
 
@@ -38,7 +37,7 @@ def video_name(value: Any, where: str) -> str:
     )
     if wrong:
         raise UserError(
-            f"found '{printable(value)[:80]}'",
+            f"found {value!r}"[:160],
             where=where,
             expected="the name of a video inside the dataset's folder, such as 001/9/1 or dance.mp4",
         )

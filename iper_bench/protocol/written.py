@@ -1,4 +1,4 @@
-"""An entry of a protocol as a file writes it: frame names where names were written, plain lists and numbers."""
+"""An entry of a protocol as a file writes it: names of frames where names were written, plain values."""
 
 from __future__ import annotations
 

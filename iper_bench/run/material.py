@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from iper_bench.body import load_body
+from iper_bench.body.silhouette import silhouettes
 from iper_bench.data.clip import BodyTrack, Clip, Images
 from iper_bench.data.dataset import Dataset
 from iper_bench.data.decoding import frame_stream
@@ -23,6 +24,7 @@ from iper_bench.run.boxes import Boxes, person_boxes, predicted_track
 from iper_bench.store.exhibit import Exhibit
 
 BATCH = 16  # frames decoded at once; the official loader's batch
+DATASETS_OWN, SILHOUETTE = "the dataset", "silhouette of the body"
 SHOWN_FRAMES = 8  # reference and truth frames that an exhibit keeps, evenly spaced over the targets
 
 
@@ -70,7 +72,11 @@ class Material:
         return [self.sources, clothes]
 
     def _sources(self, clip: Clip, frames: Sequence[int]) -> Sources:
-        return Sources(clip.frames(frames), clip.masks(frames), clip.track.take(frames), self.dataset.body)
+        track, masks = clip.track.take(frames), clip.masks(frames)
+        if masks is None:  # the plan says so: see masks_origin
+            body = load_body(self.dataset.body)
+            masks = silhouettes(body, track.betas, track.poses, track.cams, clip.size[0])
+        return Sources(clip.frames(frames), masks, track, self.dataset.body)
 
     @cached_property
     def targets(self) -> Targets:
@@ -133,6 +139,13 @@ class Material:
             worn = self.dataset.clip(reference.clip).frames(clothes)
             pictures["clothes"] = dict(zip(clothes, worn, strict=True))
         exhibit.write(pictures)
+
+
+def masks_origin(dataset: Dataset, trials: Sequence[Trial]) -> str:
+    """Where the mattes of the source frames come from, in words; one frame of the first clip is asked."""
+    clip = dataset.clip(trials[0].source_clip)
+    first = next(iter(trials[0].sources.values()))[:1]
+    return DATASETS_OWN if clip.masks(first) is not None else SILHOUETTE
 
 
 def shown_positions(count: int) -> list[int]:

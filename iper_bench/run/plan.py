@@ -13,6 +13,7 @@ from iper_bench.methods.method import Method
 from iper_bench.protocol.schema import TRANSFER, Protocol
 from iper_bench.protocol.trial import Trial
 from iper_bench.protocol.trials import SETTINGS, build_trials, held_repairs
+from iper_bench.run.material import DATASETS_OWN, masks_origin
 from iper_bench.run.unit import Unit, trial_content, trial_id
 from iper_bench.store.plan_file import plan_hash
 
@@ -96,7 +97,8 @@ class Plan:
         lines = [
             f"plan {self.hash}",
             f"dataset {data['name']} (fingerprint {data['fingerprint']})",
-            f"frames {data['image_size']} x {data['image_size']}; body {data['body']}",
+            f"frames {data['image_size']} x {data['image_size']}; body {data['body']}"
+            + (f"; mattes: {data['mattes']}" if "mattes" in data else ""),
             f"protocol {plan['protocol']['name']} (hash {plan['protocol']['hash']}); {', '.join(settings)}",
             *_edition(plan["protocol"]),
             f"sn {_list(plan['sn'])}; T {_list(plan['steps'])}; seed {plan['seed']}",
@@ -181,6 +183,7 @@ def _document(
     definitions: Mapping[str, Any],
     trials: Sequence[Trial],
 ) -> dict[str, Any]:
+    mattes = masks_origin(dataset, trials)
     held = {
         "published": protocol.published,
         "repairs": [
@@ -198,6 +201,7 @@ def _document(
             "fingerprint": dataset.fingerprint,
             "image_size": dataset.image_size,
             "body": dataset.body,
+            **({} if mattes == DATASETS_OWN else {"mattes": mattes}),
         },
         "protocol": {
             "name": protocol.name,

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from iper_bench.body import load_body
-from iper_bench.body.correspondence import correspond
 from iper_bench.body.model import BodyModel
+from iper_bench.body.silhouette import silhouettes
 from iper_bench.data.clip import BodyTrack, Floats, Images
 from iper_bench.data.track_file import TrackFile
 from iper_bench.errors import UserError
@@ -255,6 +254,4 @@ def _masks(
         f"{reel.name}: no masks, so the body's silhouette stands for the person; hair and loose clothes are "
         "cut, --source-masks FOLDER keeps them"
     )
-    posed = body.pose(torch.from_numpy(track.betas), torch.from_numpy(track.poses))
-    fim = correspond(posed.vertices, torch.from_numpy(track.cams), body.faces, size).fim
-    return (fim >= 0).numpy().astype(np.uint8) * np.uint8(255), "silhouette"
+    return silhouettes(body, track.betas, track.poses, track.cams, size), "silhouette"

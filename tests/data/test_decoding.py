@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 import signal
@@ -17,6 +18,7 @@ import pytest
 
 from iper_bench.data import decoding
 from iper_bench.data.clip import BodyTrack, Clip, Images
+from iper_bench.data.decode_workers import SLOTS, DecodeWorkers
 from iper_bench.data.decoding import close_workers, frame_stream, worker_count
 from iper_bench.data.image_io import encode_png
 from iper_bench.data.video_io import FrameFolder, read_image
@@ -136,6 +138,24 @@ def test_killed_worker_gives_one_line_and_the_next_stream_works(folder: Path) ->
     assert np.array_equal(np.concatenate(list(frame_stream(clip, INDICES, workers=1))), clip.frames(INDICES))
 
 
+def test_frames_are_the_same_through_memory_and_pipe(folder: Path) -> None:
+    """Slots that hold batches of four frames and not of five; with more jobs than slots."""
+    clip = PngClip(folder)
+    workers = DecodeWorkers(1, slot_bytes=4 * SIZE * SIZE * 3)
+    try:
+        for batch in (4, 5):
+            parts = [range(first, min(first + batch, COUNT)) for first in range(0, COUNT, batch)] * 3
+            jobs = [workers.submit(clip.recipe(part)) for part in parts]  # type: ignore[arg-type]
+            assert len(jobs) > SLOTS
+            jobs[3].drop()
+            for place, (job, part) in enumerate(zip(jobs, parts, strict=True)):
+                if place != 3:
+                    assert np.array_equal(job.result(), clip.frames(part))
+            assert len(workers._free) == SLOTS
+    finally:
+        workers.close()
+
+
 def test_prefetch_is_bounded_and_ends_with_the_stream(folder: Path) -> None:
     clip = PngClip(folder)
     stream = frame_stream(clip, range(COUNT), batch=1, workers=1, ahead=3)
@@ -152,12 +172,13 @@ SCRIPT = """
 import os, sys, signal
 from pathlib import Path
 from tests.data.test_decoding import PngClip
-from iper_bench.data.decoding import frame_stream, _pools
+from iper_bench.data.decoding import frame_stream
+from iper_bench.data.decode_workers import _started
 if __name__ == "__main__":
     stream = frame_stream(PngClip(Path(sys.argv[1])), range(23), batch=1, workers=1)
     next(stream)
-    pool = next(iter(_pools.values()))
-    print(*pool._processes, flush=True)
+    workers = next(iter(_started.values()))
+    print(*workers._pool._processes, flush=True)
     signal.pause()
 """
 
@@ -218,7 +239,7 @@ def test_default_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_daemonic_process_decodes_by_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker of somebody's pool may have no children; starting them would end it."""
     clip = PngClip(folder)
-    monkeypatch.setattr(decoding.multiprocessing.current_process(), "_config", {"daemon": True})
+    monkeypatch.setattr(multiprocessing.current_process(), "_config", {"daemon": True})
     assert np.array_equal(np.concatenate(list(frame_stream(clip, INDICES, workers=1))), clip.frames(INDICES))
     assert clip.asked == 0
 

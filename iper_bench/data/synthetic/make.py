@@ -14,6 +14,7 @@ from iper_bench.data.synthetic.cache import FrameCache, cache_folder
 from iper_bench.data.synthetic.casting import Part
 from iper_bench.data.synthetic.config import SyntheticConfig
 from iper_bench.data.synthetic.dataset import DATA_VARIABLE, NAME, SyntheticDataset
+from iper_bench.data.synthetic.export import LAYOUT, export_motionsynthetic
 from iper_bench.data.synthetic.film import RenderedFilm
 from iper_bench.data.synthetic.folder import (
     CLIP_MANIFEST,
@@ -25,11 +26,16 @@ from iper_bench.data.synthetic.folder import (
     read_digests,
     read_manifest,
 )
-from iper_bench.errors import UserError
+from iper_bench.errors import UserError, unknown_name
 from iper_bench.progress import track
 
+OWN = "own"
+LAYOUTS = (OWN, LAYOUT)
 
-def make_synthetic(out: Path | None, config: SyntheticConfig, *, splits: Sequence[str] = ()) -> Path:
+
+def make_synthetic(
+    out: Path | None, config: SyntheticConfig, *, splits: Sequence[str] = (), layout: str = OWN
+) -> Path:
     """Render the clips of ``config``; what is there and whole is kept.
 
     Parameters
@@ -39,6 +45,8 @@ def make_synthetic(out: Path | None, config: SyntheticConfig, *, splits: Sequenc
         ``open_synthetic()`` reads the default configuration.
     splits: render the clips of these splits only; empty means all. The cache renders the others when they are
         first read; a folder made with ``out`` lacks them until the command is repeated without this option.
+    layout: of the folder: ``"own"``, or ``"motionsynthetic"``, see :mod:`iper_bench.data.synthetic.export`,
+        which needs ``out``.
 
     Returns
     -------
@@ -46,10 +54,18 @@ def make_synthetic(out: Path | None, config: SyntheticConfig, *, splits: Sequenc
 
     Raises
     ------
-    UserError when the folder cannot be written or holds another dataset, or a split is unknown.
+    UserError when the folder cannot be written or holds another dataset, or a split or layout is unknown.
     """
+    if layout not in LAYOUTS:
+        raise unknown_name("layout", layout, LAYOUTS)
     dataset = SyntheticDataset(config)
     parts = _chosen(dataset, splits)
+    if layout == LAYOUT:
+        if out is None:
+            raise UserError(
+                f"--layout {layout} without a folder", expected="--out FOLDER", hint=f"--out {layout}"
+            )
+        return export_motionsynthetic(out, dataset, parts)
     if out is None and os.environ.get(DATA_VARIABLE):
         out = Path(os.environ[DATA_VARIABLE]).expanduser() / NAME
     if out is None:

@@ -1,0 +1,41 @@
+"""Strict reading of an untrusted JSON file: repeated keys and absurd sizes are refused in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from iper_bench.errors import UserError
+from iper_bench.protocol.fields import LARGEST_FILE
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file. Raises UserError, one line, when it is missing, larger than 16 MB, not UTF-8,
+    not JSON, or repeats a key.
+    """
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise UserError(f"{size} bytes", where=str(path), expected=f"at most {LARGEST_FILE} bytes")
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text, object_pairs_hook=_mapping, parse_constant=_refuse)
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path), expected="JSON") from error
+    except (ValueError, RecursionError) as error:
+        # ValueError: not UTF-8, not JSON, a repeated key, a number of thousands of digits
+        text = " ".join(str(error).split())[:300]
+        raise UserError(f"not valid JSON: {text}", where=str(path)) from error
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"key '{key[:80]}' is repeated")
+        found[key] = value
+    return found
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"'{word}' is not a number")
