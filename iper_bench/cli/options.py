@@ -84,7 +84,7 @@ DATASET = click.option("--dataset", required=True, metavar="NAME", help="dataset
 DATA_ROOT = click.option(
     "--data-root",
     metavar="FOLDER",
-    help="where the dataset lies  [default: IPER_BENCH_DATA, else the cache folder]",
+    help="where the dataset lies  [default: IPER_BENCH_DATA; synthetic: else the cache folder]",
 )
 SIZE = click.option(
     "--size", type=click.IntRange(min=16), metavar="PX", help="side of the frames  [default: the dataset's]"

@@ -5,8 +5,8 @@ Two forms are read:
 * ``.npz`` with ``betas`` (10,), ``poses`` (T, 72) and ``cams`` (T, 3); optional ``body`` (name of the body
   model) and ``frame`` (height, width), see :class:`TrackFile`;
 * an array of 85 columns per frame as the iPER data and iPERCore hold them, camera 3, pose 72, shape 10: a
-  ``.npy``, or a ``.npz`` with the key ``smpls``. The shape is that of the first frame, as the released code
-  takes it.
+  ``.npy``, or a ``.npz`` with the key ``smpls``. The shape is the mean over the frames, as of every published
+  track.
 
 No pickle is read. Values must be finite and camera scales above 0; a message names file, field and frame.
 """
@@ -61,7 +61,7 @@ def read_track(path: Path) -> TrackFile:
     arrays = _arrays(path)
     if "smpls" in arrays:
         smpls = _numbers(path, "smpls", arrays["smpls"], (SMPL_COLUMNS,), per_frame=True)
-        found = {"cams": smpls[:, :3], "poses": smpls[:, 3:75], "betas": smpls[0, 75:]}
+        found = {"cams": smpls[:, :3], "poses": smpls[:, 3:75], "betas": smpls[:, 75:].mean(0, dtype=np.float64).astype(np.float32)}
     else:
         missing = [field for field in _FIELDS if field not in arrays]
         if missing:

@@ -56,7 +56,8 @@ class ProcessedVideo:
     names: (n) file names of the frames, as in the original listing.
     images: (n) paths of the cropped, square frames.
     alphas: (n) paths of 8-bit mattes, 255 = person; ``None`` for a driving video, which is not segmented.
-    track: bodies; cameras refer to the square frames. The shape is that of the first frame.
+    track: bodies; cameras refer to the square frames. The shape is the mean over the frames, as of
+        every published track (``pose_shape.py`` says why).
     shapes: (n, 10) float32 shape of every frame.
     ids: (n) place of every frame in the sorted original listing; empty where the file does not say.
     front, back: frames that show the front and the back, best first; empty for a driving video.
@@ -239,7 +240,8 @@ def _bodies(pose3d: _Table, rows: Sequence[int]) -> tuple[BodyTrack, Floats]:
     if len(low):
         scale = chosen["cams"][low[0], 0]
         raise pose3d.error(f"frame {low[0]} has the scale {scale:g}", "a scale above 0", "cams")
-    return BodyTrack(chosen["shape"][0], chosen["pose"], chosen["cams"]), chosen["shape"]
+    mean = chosen["shape"].mean(0, dtype=np.float64)
+    return BodyTrack(mean.astype(np.float32), chosen["pose"], chosen["cams"]), chosen["shape"]
 
 
 def _numbers(table: _Table, key: str, columns: int) -> Floats:

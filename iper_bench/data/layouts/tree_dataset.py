@@ -144,12 +144,14 @@ class TreeDataset(Dataset):
 
     @cached_property
     def fingerprint(self) -> str:  # type: ignore[override]
-        """Hash of the layout, the side of the frames, the lists of the splits, and per clip the names and
+        """Hash of the layout, the side of the frames, the body, the lists of the splits, and per clip the names and
         sizes of its frames and mattes and the content of its track (and of a prepared clip's record, which
         holds the hash of every file).
 
         Pixels of published data are not read: ``iper-bench data verify`` does that.
         """
+        from iper_bench.body.loading import load_body
+
         names = self.clip_names()
         return content_hash(
             {
@@ -157,6 +159,7 @@ class TreeDataset(Dataset):
                 "dataset": self.name,
                 "layout": self.layout.words,
                 "size": self.image_size,
+                "body": load_body(self.body).sha256,
                 "splits": {split: self.clip_names(split) for split in self.splits()},
                 "clips": {name: self._content(name) for name in names},
             }

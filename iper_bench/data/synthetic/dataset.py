@@ -13,7 +13,7 @@ import numpy as np
 
 from iper_bench.body import load_body
 from iper_bench.data.clip import BodyTrack, Clip, Images
-from iper_bench.data.dataset import Dataset
+from iper_bench.data.dataset import DATA_VARIABLE, Dataset
 from iper_bench.data.synthetic.blending import Floats
 from iper_bench.data.synthetic.cache import FrameCache, cache_folder
 from iper_bench.data.synthetic.casting import Part, cast
@@ -23,7 +23,6 @@ from iper_bench.data.synthetic.true_flow import surface_flow
 from iper_bench.errors import UserError, unknown_name
 
 NAME = "synthetic"
-DATA_VARIABLE = "IPER_BENCH_DATA"
 
 
 class SyntheticClip(Clip):
