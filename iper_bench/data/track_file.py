@@ -61,7 +61,8 @@ def read_track(path: Path) -> TrackFile:
     arrays = _arrays(path)
     if "smpls" in arrays:
         smpls = _numbers(path, "smpls", arrays["smpls"], (SMPL_COLUMNS,), per_frame=True)
-        found = {"cams": smpls[:, :3], "poses": smpls[:, 3:75], "betas": smpls[:, 75:].mean(0, dtype=np.float64).astype(np.float32)}
+        shape = smpls[:, 75:].mean(0, dtype=np.float64).astype(np.float32)
+        found = {"cams": smpls[:, :3], "poses": smpls[:, 3:75], "betas": shape}
     else:
         missing = [field for field in _FIELDS if field not in arrays]
         if missing:

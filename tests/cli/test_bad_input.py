@@ -93,7 +93,7 @@ def test_one_unknown_method_among_several(lines: Lines) -> None:
 
 
 def test_unknown_dataset(lines: Lines) -> None:
-    assert_one_line(lines.run(dataset="syntetic"), "unknown dataset 'syntetic'", "did you mean synthetic?")
+    assert_one_line(lines.run(dataset="syntetic"), "unknown dataset 'syntetic'", "did you mean synthetic or ")
 
 
 def test_unknown_protocol(lines: Lines) -> None:

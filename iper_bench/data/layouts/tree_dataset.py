@@ -144,9 +144,9 @@ class TreeDataset(Dataset):
 
     @cached_property
     def fingerprint(self) -> str:  # type: ignore[override]
-        """Hash of the layout, the side of the frames, the body, the lists of the splits, and per clip the names and
-        sizes of its frames and mattes and the content of its track (and of a prepared clip's record, which
-        holds the hash of every file).
+        """Hash of the layout, the side of the frames, the body, the lists of the splits, and per clip the
+        names and sizes of its frames and mattes and the content of its track (and of a prepared clip's
+        record, which holds the hash of every file).
 
         Pixels of published data are not read: ``iper-bench data verify`` does that.
         """

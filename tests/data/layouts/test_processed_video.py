@@ -94,7 +94,7 @@ def test_bodies_are_the_rows_of_the_frames_even_when_frames_were_dropped(folder:
     assert np.array_equal(video.track.cams, pose3d["cams"][rows].astype(np.float32))
     assert np.array_equal(video.track.poses, pose3d["pose"][rows])
     assert np.array_equal(video.shapes, pose3d["shape"][rows].astype(np.float32))
-    assert np.allclose(video.track.betas, pose3d["shape"].mean(0), atol=1e-6)  # float32
+    assert np.allclose(video.track.betas, pose3d["shape"][rows].mean(0), atol=1e-6)  # float32
 
 
 def test_nothing_dropped_gives_the_released_rows(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Published facts of the data sets, one YAML file each: what ``data verify`` expects."""
