@@ -127,6 +127,31 @@ def crop_frame(frame: NDArray[np.uint8], box: Box, side: int = CROP_SIDE) -> Cro
     ------
     UserError for a box that is empty or not inside the frame, and for a side below 1.
     """
+    part, (top, bottom), (left, right), square = _cut(frame, box, side)
+    scale = side / max(part.shape[:2])
+    corner = np.array([square[0] - left, square[2] - top], np.float32) * np.float32(scale)
+    middle = np.array([(square[0] + square[1]) / 2, (square[2] + square[3]) / 2], np.float32)
+    centre = middle * np.float32(scale) - corner
+    # the same bytes as np.pad with "edge", at a tenth of the time
+    padded = cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    return Crop(_resized(padded, side), scale, corner, centre)
+
+
+def crop_matte(matte: NDArray[np.uint8], box: Box, side: int = CROP_SIDE) -> NDArray[np.uint8]:
+    """The matte (H, W) uint8 of a frame as (S, S), cut out and resized as :func:`crop_frame` does the frame.
+
+    Differs: beyond the borders stands nobody (0), where the frame repeats its border. Raises as
+    :func:`crop_frame`.
+    """
+    part, (top, bottom), (left, right), _ = _cut(matte, box, side)
+    padded = cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0)
+    return _resized(padded, side)
+
+
+def _cut(
+    frame: NDArray[np.uint8], box: Box, side: int
+) -> tuple[NDArray[np.uint8], tuple[int, int], tuple[int, int], Box]:
+    """The part of the frame, the rows and columns that it lacks before and after, and its own box."""
     height, width = frame.shape[:2]
     if side < 1 or not (0 <= box[0] < box[1] <= width and 0 <= box[2] < box[3] <= height):
         raise UserError(
@@ -134,16 +159,14 @@ def crop_frame(frame: NDArray[np.uint8], box: Box, side: int = CROP_SIDE) -> Cro
             where="crop",
             expected=f"0 <= x0 < x1 <= {width}, 0 <= y0 < y1 <= {height} and a side of 1 or more",
         )
-    x0, x1, y0, y1 = square_box(box, (height, width))
-    part = frame[y0:y1, x0:x1]
-    longer = max(part.shape[:2])
-    (top, bottom), (left, right) = (_halves(longer - have) for have in part.shape[:2])
-    square = np.pad(part, ((top, bottom), (left, right), (0, 0)), mode="edge")
-    scale = side / longer
-    corner = np.array([x0 - left, y0 - top], np.float32) * np.float32(scale)
-    centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2], np.float32) * np.float32(scale) - corner
-    image = np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
-    return Crop(image, scale, corner, centre)
+    square = square_box(box, (height, width))
+    part = frame[square[2] : square[3], square[0] : square[1]]
+    rows, columns = (_halves(max(part.shape[:2]) - have) for have in part.shape[:2])
+    return part, rows, columns, square
+
+
+def _resized(square: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _halves(amount: int) -> tuple[int, int]:

@@ -17,12 +17,22 @@ MOST_PIXELS = 1 << 26
 COMPRESSION = 3  # zlib level: half the time of OpenCV's default for three per cent more bytes
 
 
-def encode_png(image: Image) -> bytes:
-    """PNG of a uint8 image (H, W, 3) RGB or (H, W) grey. Raises ValueError for anything else."""
+#: of `quick`: rows as differences from the row above, runs instead of repeats. On photographs a third of the
+#: time of COMPRESSION for 8 % more bytes. The filter came with OpenCV 4.12; without it every row's is tried.
+_QUICK = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):
+    _QUICK += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
+
+
+def encode_png(image: Image, *, quick: bool = False) -> bytes:
+    """PNG of a uint8 image (H, W, 3) RGB or (H, W) grey; ``quick`` for very many of them. Raises ValueError
+    for anything else.
+    """
     if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
         raise ValueError(f"image {image.dtype} {image.shape}; expected uint8 (H, W) or (H, W, 3)")
     turned = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    done, content = cv2.imencode(".png", turned, [cv2.IMWRITE_PNG_COMPRESSION, COMPRESSION])
+    settings = _QUICK if quick else [cv2.IMWRITE_PNG_COMPRESSION, COMPRESSION]
+    done, content = cv2.imencode(".png", turned, settings)
     if not done:
         raise ValueError(f"cannot encode an image of shape {image.shape}")
     return bytes(content.tobytes())

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from iper_bench.body.recovery.patch import spin_patch
-from iper_bench.data.crop import active_box, crop_frame, square_box, union_box
+from iper_bench.data.crop import active_box, crop_frame, crop_matte, square_box, union_box
 from iper_bench.errors import UserError
+from tests.data.uncommitted import uncommitted
 from tests.oracles import cases, load, oracle_files
 
 ORACLES = [pytest.param(path, id=path.stem) for path in oracle_files("lwg/image_crops*.npz")]
+BOXES = [pytest.param(path, id=path.stem) for path in oracle_files("datasets/boxes*.npz")]
 TOLERANCE = 1e-4  # of numbers
 LEVEL = 1  # grey level; versions of OpenCV round differently
 
@@ -73,6 +75,89 @@ def test_patches_agree_with_the_official_code(path) -> None:
 def test_unions_agree_with_the_official_code(path) -> None:
     data = load(path)
     np.testing.assert_array_equal(union_box(box_of(data["in/track_boxes"])), box_of(data["out/active_union"]))
+
+
+@pytest.mark.parametrize("path", BOXES)
+def test_boxes_of_the_datasets_agree_with_the_official_code(path) -> None:
+    data = load(path)
+    sizes, people = data["orig_shape_hw"], box_of(data["box_xyxy"])
+    assert len(sizes) == len(people)
+    for row, (size, person) in enumerate(zip(sizes.tolist(), people, strict=True)):
+        size = tuple(size)
+        for column, factor in enumerate(data["factors"].tolist()):
+            box = active_box(person, size, factor)
+            assert list(box) == box_of(data["formatted"][row, column]).tolist(), (row, factor)
+            assert list(square_box(box, size)) == box_of(data["square"][row, column]).tolist(), (row, factor)
+        whole = active_box(person, size, 0.0)
+        assert list(whole) == box_of(data["full_frame_factor0"][row]).tolist(), row
+    unions = data["running_union"]
+    for count, expected in enumerate(unions, start=1):
+        np.testing.assert_array_equal(union_box(people[:count]), box_of(expected))
+
+
+@pytest.mark.parametrize("path", BOXES)
+def test_the_enlarged_box_differs_only_where_it_meets_a_side(path) -> None:
+    """The exchange of height and width acts in the second step alone, at the left and right border."""
+    data = load(path)
+    enlarged, formatted = box_of(data["enlarged"]), box_of(data["formatted"])
+    np.testing.assert_array_equal(enlarged[..., :2], formatted[..., :2])
+    widths = np.broadcast_to(data["orig_shape_hw"][:, 1, None], enlarged.shape[:2])
+    differs = (enlarged != formatted).any(-1)
+    assert differs.any()
+    assert ((enlarged[..., 0] == 0) | (enlarged[..., 1] == widths))[differs].all()
+
+
+@pytest.mark.parametrize("path", uncommitted("datasets/crop_image*.npz"))
+def test_crops_of_the_datasets_agree_with_the_official_code(path) -> None:
+    data = load(path)
+    names = [key.removesuffix("_image") for key in data if key.endswith("_image")]
+    assert len(names) == int(data["n_cases"])
+    for name in names:
+        frame, side = data[f"{name}_image"], int(data["image_size"])
+        box = tuple(box_of(data[f"{name}_active_box"]).tolist())
+        assert list(square_box(box, frame.shape[:2])) == box_of(data[f"{name}_square_box"]).tolist()
+        crop = crop_frame(frame, box, side)
+        close(crop.image.astype(int), data[f"{name}_out"].astype(int), LEVEL)
+        for found, key in ((crop.scale, "scale"), (crop.start, "start_pt"), (crop.centre, "center")):
+            np.testing.assert_allclose(found, data[f"{name}_{key}"], rtol=1e-5, atol=1e-5)
+        points, expected = data[f"{name}_kps_in"], data[f"{name}_kps_out"]
+        np.testing.assert_allclose(crop.points(points[:, :2]), expected[:, :2], rtol=1e-5, atol=TOLERANCE)
+        np.testing.assert_array_equal(points[:, 2], expected[:, 2])
+        moved = crop.box(box_of(data[f"{name}_box_in"]))
+        np.testing.assert_allclose(moved, box_of(data[f"{name}_box_out"]), rtol=1e-5, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("path", uncommitted("datasets/regressor_crop*.npz"))
+def test_patches_of_the_datasets_agree_with_the_official_code(path) -> None:
+    data = load(path)
+    frame = np.ascontiguousarray(data["image_bgr"][..., ::-1])
+    compared = 0
+    for row in range(int(data["n_boxes"])):
+        patch = spin_patch(frame, box_of(data[f"box{row}"]))
+        assert patch.pixels.shape == tuple(data[f"shape{row}"])
+        np.testing.assert_array_equal(patch.start, data[f"start_pt{row}"])
+        assert patch.scale == pytest.approx(float(data[f"scale{row}"]), rel=1e-12)
+        expected = data.get(f"out_rgb_u8_{row}")
+        if expected is not None:
+            close(patch.pixels * 255, expected.astype(np.float32), LEVEL + 1e-4)
+            compared += 1
+    assert compared
+
+
+def test_a_matte_is_cropped_like_its_frame_and_nobody_stands_beyond_it() -> None:
+    matte = np.zeros((20, 12), np.uint8)
+    matte[5:, :7] = 255  # touches the left and the lower border
+    box = active_box(np.array([0, 7, 5, 20]), (20, 12), 1.3)
+    picture = crop_frame(np.repeat(matte[..., None], 3, 2), box, side=40)
+    found = crop_matte(matte, box, side=40)
+    inside = picture.points(np.array([[0.0, 0.0], [12.0, 20.0]]))
+    (x0, y0), (x1, y1) = np.rint(inside).astype(int).clip(0, 40)
+    assert x0 > 0  # the crop reaches beyond the left border
+    np.testing.assert_array_equal(found[y0 + 2 : y1, x0 + 2 : x1], picture.image[y0 + 2 : y1, x0 + 2 : x1, 0])
+    assert not found[:, : x0 - 2].any()
+    assert picture.image[-1, 0, 0] == 255  # while the frame repeats its border
+    with pytest.raises(UserError, match="0 <= x0 < x1 <= 12"):
+        crop_matte(matte, (0, 60, 0, 40), side=8)
 
 
 def test_known_boxes() -> None:

@@ -10,9 +10,10 @@ from iper_bench.data.image_io import decode_png, encode_png
 
 
 @pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7), (1, 1, 3)])
-def test_round_trip_is_exact(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("quick", [False, True])
+def test_round_trip_is_exact(shape: tuple[int, ...], quick: bool) -> None:
     image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    assert np.array_equal(decode_png(encode_png(image)), image)
+    assert np.array_equal(decode_png(encode_png(image, quick=quick)), image)
 
 
 def test_channels_are_rgb_for_other_readers() -> None:

@@ -2,7 +2,7 @@
 
 From: iPERCore's preprocessing of SPIN: the frame is resized so that the person's longer side has 200 pixels,
 and a window of 224 around the person is cut out, black outside of the frame. Must agree with the ``spin_*``
-arrays of the ``image_crops`` oracle (numbers 1e-4, pixels one level).
+arrays of the ``image_crops`` oracle (numbers 1e-4, pixels one level) and the ``regressor_crop`` oracle.
 """
 
 from __future__ import annotations
@@ -62,8 +62,9 @@ def spin_patch(frame: NDArray[np.uint8], box: NDArray[np.floating], where: str =
     scale = PERSON_SIDE / longer
     size = max(1, int(width * scale)), max(1, int(height * scale))
     resized = cv2.resize(frame, size)
-    # the centre moves by the true ratio of the floored size; the camera is later turned back by ``scale``
-    moved = centre * np.array(size) / np.array([width, height])
+    # the centre moves by the true ratios of the floored size; the camera is later turned back by ``scale``.
+    # The released code gives x the ratio of the heights and y that of the widths: a pixel at most, kept so.
+    moved = centre * np.array([size[1] / height, size[0] / width])
     start = np.rint(moved).astype(np.int64) + INPUT_SIDE // 2
     pixels = np.zeros((INPUT_SIDE, INPUT_SIDE, 3), np.uint8)
     # rows and columns of the window that lie inside the resized frame
