@@ -59,12 +59,12 @@ def recover(reel: Reel, indices: Sequence[int], weights: Path | None, track_opti
             "nothing says where the body is",
             where=reel.name,
             expected=f"{track_option} FILE with a body per frame, or --body-weights FILE to find them",
-            hint="--body-weights spin.pth (the SPIN estimator), or a clip such as synthetic:actor003/outfit1",
+            hint="--body-weights spin.pth (or another estimator, see docs/body_recovery.md), or a clip such as synthetic:actor003/outfit1",
         )
     from iper_bench.body.recovery.estimate import estimate_bodies
-    from iper_bench.body.recovery.weights import load_spin
+    from iper_bench.body.recovery.weights import load_estimator
 
-    network = load_spin(weights).to(compute_device())
+    network = load_estimator(weights).to(compute_device())
     betas, poses, cams = np.zeros(10, np.float64), [], []
     shape: tuple[int, int] | None = None
     total = -(-len(indices) // _BATCH)

@@ -87,7 +87,7 @@ class Estimate:
 @pytest.fixture
 def estimate(monkeypatch: pytest.MonkeyPatch) -> Estimate:
     stand_in = Estimate()
-    monkeypatch.setattr("iper_bench.body.recovery.weights.load_spin", lambda path: torch.nn.Identity())
+    monkeypatch.setattr("iper_bench.body.recovery.weights.load_estimator", lambda path: torch.nn.Identity())
     monkeypatch.setattr("iper_bench.body.recovery.estimate.estimate_bodies", stand_in)
     return stand_in
 
