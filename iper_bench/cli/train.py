@@ -19,7 +19,7 @@ WHAT = (
         "--method",
         required=True,
         metavar="NAME[loss=SET]",
-        help="method to train, for example attlwb, lwb, 'attlwb[loss=lp]'",
+        help="method to train, for example attlwb, lwb, 'attlwb[loss=lp]'; or hmr, a body estimator",
     ),
     click.option("--out", type=PATH, required=True, metavar="FOLDER", help="training folder"),
     click.option(
@@ -166,8 +166,14 @@ def _train(
     """Train a method on datasets; the same command resumes.
 
     Several GPUs: accelerate launch -m iper_bench.cli.entry train ...; --batch is then that of each GPU.
+    --method hmr trains a small body estimator on datasets with known bodies (docs/body_recovery.md).
     Curves: log.jsonl and validation.jsonl in the training folder, or tensorboard --logdir FOLDER.
     """
+    if options["method"] == "hmr":
+        from iper_bench.cli.train_body import train_body
+
+        click.echo(train_body(click.get_current_context()))
+        return
     from iper_bench.training.keep import KeepPolicy
     from iper_bench.training.train import TrainRequest
     from iper_bench.training.train import train as train_method

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iper_bench.body.camera import project
-from iper_bench.body.recovery.estimate import estimate_bodies, recover_bodies
+from iper_bench.body.recovery.estimate import estimate_bodies, mean_bodies, recover_bodies
 from iper_bench.body.recovery.hmr_iccv import (
     BODY_ARRAYS,
     HmrIccv,
@@ -21,7 +21,13 @@ from iper_bench.body.recovery.hmr_iccv import (
 )
 from iper_bench.body.recovery.patch import spin_patch
 from iper_bench.body.recovery.spin import Spin
-from iper_bench.body.recovery.weights import fill_strictly, load_hmr, load_spin, read_tensors
+from iper_bench.body.recovery.weights import (
+    fill_strictly,
+    load_estimator,
+    load_hmr,
+    load_spin,
+    read_tensors,
+)
 from iper_bench.body.rotations import axis_angles
 from iper_bench.errors import UserError
 from tests.lwg.closed_form import fill, unit_values
@@ -190,6 +196,24 @@ def test_recovered_bodies_project_to_the_same_pixels(spin) -> None:
     np.testing.assert_allclose(found.betas, np.mean(shapes, axis=0), rtol=0, atol=1e-4)
 
 
+def test_hmr_looks_at_the_whole_frame() -> None:
+    """The ICCV release: the square frame made 224 pixels large, in [-1, 1]; its camera is the frame's."""
+    network = HmrIccv().eval()
+    torch.nn.init.normal_(network.regressor.fc_blocks.fc3.weight, std=0.01)
+    network.regressor.mean_theta[0] = 0.9
+    frames = np.random.default_rng(1).integers(0, 256, (1, 224, 224, 3), np.uint8)
+    with torch.inference_mode():
+        image = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        expected = network(image).numpy()
+    found = estimate_bodies(network, frames, np.array([[20.0, 90.0, 10.0, 200.0]]))
+    np.testing.assert_allclose(found.cams, expected[:, :3], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.poses, expected[:, 3:75], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.betas, expected[0, 75:], rtol=1e-3, atol=1e-4)
+    blind = mean_bodies(network, frames, None)
+    np.testing.assert_allclose(blind.cams, [[0.9, 0.0, 0.0]], atol=1e-5)
+    assert not blind.poses.any()
+
+
 def test_no_boxes_means_the_whole_frame(spin) -> None:
     frames, _ = frames_and_boxes(1)
     whole = estimate_bodies(spin, frames, None)
@@ -207,6 +231,7 @@ def test_released_files_load_strictly(spin, tmp_path) -> None:
     assert not loaded.training
     for key, value in spin.state_dict().items():
         assert torch.equal(loaded.state_dict()[key], value), key
+    assert isinstance(load_estimator(path), Spin)
     with pytest.raises(UserError, match=r"keys|missing") as caught:
         load_hmr(path)
     assert "\n" not in str(caught.value)
@@ -216,7 +241,8 @@ def test_hmr_files_may_hold_the_licensed_body(tmp_path) -> None:
     network = HmrIccv()
     path = tmp_path / "hmr.pth"
     torch.save({**network.state_dict(), "smpl.v_template": torch.zeros(4, 3)}, path)
-    loaded = load_hmr(path)
+    loaded = load_estimator(path)
+    assert isinstance(loaded, HmrIccv)
     assert torch.equal(loaded.resnet.conv1.weight, network.resnet.conv1.weight)
 
 

@@ -1,26 +1,33 @@
 """``recover_bodies``: frames of one person to an SMPL shape, poses and cameras.
 
-From: iPERCore's preprocessing (SPIN patch, network, ``cam_init2orig``, ``cam_norm``).
+From: iPERCore's preprocessing (SPIN patch, network, ``cam_init2orig``, ``cam_norm``); for HMR the ICCV
+release, which looks at the whole square frame made 224 pixels large.
 Differs: one shape for all frames, the mean of the estimates (a person does not change; iPERCore keeps one per
-frame and uses that of the first source); no refinement by 2-D joints (SMPLify).
+frame and uses that of the first source); no refinement by 2-D joints, which is ``refine.refine_track``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from iper_bench.body.camera_track import crop_to_frame, normalise
-from iper_bench.body.recovery.patch import Patch, spin_patch
-from iper_bench.body.recovery.spin import PIXEL_MEAN, PIXEL_STD, Spin
-from iper_bench.body.recovery.weights import load_spin
+from iper_bench.body.recovery.hmr_iccv import HmrIccv
+from iper_bench.body.recovery.patch import spin_patch
+from iper_bench.body.recovery.small import SmallHmr, normalised
+from iper_bench.body.recovery.small_patch import cut_patch, patch_place
+from iper_bench.body.recovery.spin import INPUT_SIDE, Spin
+from iper_bench.body.recovery.weights import load_estimator
 from iper_bench.errors import UserError
 
 Floats = NDArray[np.float32]
+BodyEstimator: TypeAlias = Spin | HmrIccv | SmallHmr
 
 BATCH = 16  # patches at a time
 
@@ -35,29 +42,55 @@ class RecoveredBodies(NamedTuple):
     cams: Floats
 
 
+class _View(NamedTuple):
+    """What a network sees: pixels (3, side, side) float32 RGB in [0, 1]; point in the view = point in the
+    frame * ``scale`` + side - ``start``.
+    """
+
+    pixels: Floats
+    scale: float
+    start: NDArray[np.floating] | NDArray[np.int64]
+
+
 def recover_bodies(
     frames: NDArray[np.uint8], boxes: NDArray[np.floating] | None, weights: Path, device: str = "cpu"
 ) -> RecoveredBodies:
-    """Estimate the body in every frame with SPIN.
+    """Estimate the body in every frame.
 
     Parameters
     ----------
     frames: (N, S, S, 3) uint8 RGB, one person; other frames are made square by ``iper_bench.data.crop``.
-    boxes: (N, 4) x0, x1, y0, y1 of the person, pixels; ``None`` takes the whole frame.
-    weights: SPIN's checkpoint, from iPERCore or nkolot/SPIN.
+    boxes: (N, 4) x0, x1, y0, y1 of the person, pixels; ``None`` takes the whole frame. HMR always looks at
+        the whole frame, as released.
+    weights: of any estimator that ``weights.load_estimator`` knows.
     device: where the network runs.
 
     Raises
     ------
     UserError when the weights do not fit, there is no frame, frames are not square or a box is unusable.
     """
-    return estimate_bodies(load_spin(weights).to(device), frames, boxes)
+    return estimate_bodies(load_estimator(weights).to(device), frames, boxes)
 
 
 def estimate_bodies(
-    network: Spin, frames: NDArray[np.uint8], boxes: NDArray[np.floating] | None
+    network: BodyEstimator, frames: NDArray[np.uint8], boxes: NDArray[np.floating] | None
 ) -> RecoveredBodies:
     """:func:`recover_bodies` with a loaded network, which must be in eval mode."""
+    return _bodies(network, frames, boxes, blind=False)
+
+
+def mean_bodies(
+    network: BodyEstimator, frames: NDArray[np.uint8], boxes: NDArray[np.floating] | None
+) -> RecoveredBodies:
+    """:func:`estimate_bodies` by a network that sees nothing: the mean body from which it starts, placed
+    where it looks. What an estimator is worth shows beside this.
+    """
+    return _bodies(network, frames, boxes, blind=True)
+
+
+def _bodies(
+    network: BodyEstimator, frames: NDArray[np.uint8], boxes: NDArray[np.floating] | None, *, blind: bool
+) -> RecoveredBodies:
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
         raise ValueError(f"frames {frames.dtype} {frames.shape}; expected uint8 (N, S, S, 3)")
     count, height, width = frames.shape[:3]
@@ -75,7 +108,8 @@ def estimate_bodies(
     found = []
     for first in range(0, count, BATCH):
         rows = range(first, min(first + BATCH, count))
-        found.append(_estimate_batch(network, [spin_patch(frames[i], boxes[i], f"frame {i}") for i in rows]))
+        views = [_view(network, frames[i], boxes[i], f"frame {i}") for i in rows]
+        found.append(_estimate_batch(network, views, blind))
     cams, poses, betas = np.split(np.concatenate(found), [3, 75], axis=1)
     square = np.full((count, 1), height, np.float32)
     return RecoveredBodies(
@@ -85,12 +119,45 @@ def estimate_bodies(
     )
 
 
+def _side(network: BodyEstimator) -> int:
+    return network.config.side if isinstance(network, SmallHmr) else INPUT_SIDE
+
+
+def _view(network: BodyEstimator, frame: NDArray[np.uint8], box: NDArray[np.floating], where: str) -> _View:
+    side = _side(network)
+    if isinstance(network, Spin):
+        return _View(*spin_patch(frame, box, where))
+    if isinstance(network, SmallHmr):
+        place = patch_place(box, side, len(frame), where)
+        pixels = cut_patch(frame, place, side)
+        scale, start = place.scale, place.start
+    else:
+        pixels = np.asarray(cv2.resize(frame, (side, side)), np.uint8)
+        scale, start = side / len(frame), np.full(2, float(side))
+    return _View(pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255.0), scale, start)
+
+
 @torch.inference_mode()
-def _estimate_batch(network: Spin, patches: list[Patch]) -> Floats:
+def _estimate_batch(network: BodyEstimator, views: list[_View], blind: bool) -> Floats:
     """(n, 85) with the cameras in pixels of the frame."""
-    images = torch.from_numpy(np.stack([patch.pixels for patch in patches])).to(network.init_cam.device)
-    mean, std = (images.new_tensor(values).reshape(1, 3, 1, 1) for values in (PIXEL_MEAN, PIXEL_STD))
-    vectors = network((images - mean) / std).vector().cpu().numpy()
-    scale = np.array([[patch.scale] for patch in patches], np.float32)
-    start = np.stack([patch.start for patch in patches]).astype(np.float32)
-    return np.concatenate([crop_to_frame(vectors[:, :3], scale, start), vectors[:, 3:]], axis=1)
+    device = next(network.parameters()).device
+    images = torch.from_numpy(np.stack([view.pixels for view in views])).to(device)
+    vectors = (_mean(network, len(views)) if blind else _seen(network, images)).cpu().numpy()
+    scale = np.array([[view.scale] for view in views], np.float32)
+    start = np.stack([view.start for view in views]).astype(np.float32)
+    cams = crop_to_frame(vectors[:, :3], scale, start, _side(network))
+    return np.concatenate([cams, vectors[:, 3:]], axis=1)
+
+
+def _seen(network: BodyEstimator, images: Tensor) -> Tensor:
+    """(N, 85) camera, pose, shape, the camera with the view as [-1, 1]."""
+    if isinstance(network, HmrIccv):
+        return network(images * 2.0 - 1.0)
+    return network(normalised(images)).vector()
+
+
+def _mean(network: BodyEstimator, count: int) -> Tensor:
+    if isinstance(network, HmrIccv):
+        return network.regressor.mean_theta.expand(count, -1)
+    nothing = network.fc1.weight.new_zeros(count, 0)
+    return network.regress(nothing, 0).vector()

@@ -1,26 +1,82 @@
-"""From a released weight file into a body estimator, strictly.
+"""From a weight file into a body estimator, strictly.
 
 From: iPERCore loads SPIN strictly; nkolot/SPIN keeps the tensors of its training checkpoint under "model".
+The estimators that ``iper-bench train --method hmr`` makes say in their metadata what they are.
 Files come from users: they are read with ``weights_only=True`` and must hold every tensor of the network and
 no other.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from iper_bench.body.recovery.hmr_iccv import BODY_ARRAYS, HmrIccv
+from iper_bench.body.recovery.small import NETWORK, SmallHmr, SmallHmrConfig
 from iper_bench.body.recovery.spin import Spin
 from iper_bench.errors import UserError
 
 NESTED = ("model", "state_dict")  # where training checkpoints keep the network
 PARALLEL_PREFIX = "module."  # left by torch's DataParallel
 COUNTER = "num_batches_tracked"  # absent from files of before 2018, unused here
+METADATA_KEY = "iper_bench"  # of the safetensors files of this package; its value is JSON
+SPIN_MARK, HMR_MARK, SMALL_MARK = "layer4.2.conv3.weight", "regressor.mean_theta", "stem.weight"
 SHOWN = 3  # names in a message; the rest is counted
+
+
+def load_estimator(path: Path) -> Spin | HmrIccv | SmallHmr:
+    """The body estimator in a file, recognised by the names of its tensors, in eval mode on the CPU.
+
+    SPIN (checkpoint of iPERCore or nkolot/SPIN), HMR (checkpoint of the ICCV release) or the small one that
+    ``iper-bench train --method hmr`` writes. Raises UserError when the file is missing, unreadable, or holds
+    none of these, and as :func:`load_spin` when tensors do not fit.
+    """
+    state = read_tensors(path)
+    network: Spin | HmrIccv | SmallHmr
+    if SPIN_MARK in state:
+        network = Spin()
+    elif HMR_MARK in state:
+        network, state = HmrIccv(), _without_body(state)
+    elif SMALL_MARK in state:
+        network = SmallHmr(_small_config(path))
+    else:
+        raise UserError(
+            f"no body estimator that is known ({_some(sorted(state))})",
+            where=str(path),
+            expected="the weights of SPIN, of HMR (ICCV 2019 release), or of iper-bench train --method hmr",
+        )
+    fill_strictly(network, state, path)
+    return network.eval()
+
+
+def _small_config(path: Path) -> SmallHmrConfig:
+    told = _metadata(path)
+    if told.get("network") != NETWORK:
+        raise UserError(
+            f"says nothing about the network '{NETWORK}' that its tensors look like",
+            where=str(path),
+            expected="a file written by iper-bench train --method hmr",
+        )
+    return SmallHmrConfig.from_json(told.get("config"), str(path))
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """What a safetensors file of this package tells; empty for any other file."""
+    if path.suffix != ".safetensors":
+        return {}
+    with safe_open(path, framework="pt") as file:
+        text = (file.metadata() or {}).get(METADATA_KEY, "{}")
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def load_spin(path: Path) -> Spin:
@@ -39,9 +95,12 @@ def load_hmr(path: Path) -> HmrIccv:
     The licensed body's arrays in the file (``smpl.*``) are left out. Raises UserError as :func:`load_spin`.
     """
     network = HmrIccv()
-    state = {key: value for key, value in read_tensors(path).items() if not key.startswith(BODY_ARRAYS)}
-    fill_strictly(network, state, path)
+    fill_strictly(network, _without_body(read_tensors(path)), path)
     return network.eval()
+
+
+def _without_body(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value for key, value in state.items() if not key.startswith(BODY_ARRAYS)}
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

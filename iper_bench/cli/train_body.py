@@ -1,0 +1,34 @@
+"""``iper-bench train --method hmr``: train a body estimator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from iper_bench.errors import UserError
+
+#: options of ``train`` that mean something to a body estimator
+OPTIONS = (
+    "dataset", "out", "data_root", "size", "seed", "steps", "seconds", "batch", "workers", "log_every",
+    "save_every", "resume",
+)  # fmt: skip
+
+
+def train_body(context: click.Context) -> Path:
+    """Train with the options of ``context``, that of ``train``; the path of the weights. Raises UserError for
+    an option that was typed and means nothing here.
+    """
+    for option in context.command.params:
+        name = option.name or ""
+        typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if typed and name not in (*OPTIONS, "method"):
+            raise UserError(
+                "means nothing to --method hmr",
+                where=option.opts[0],
+                expected=", ".join(f"--{one.replace('_', '-')}" for one in OPTIONS),
+            )
+    from iper_bench.training.body_regressor import BodyRegressorRequest, train_body_regressor
+
+    return train_body_regressor(BodyRegressorRequest(**{name: context.params[name] for name in OPTIONS}))
