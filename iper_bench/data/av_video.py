@@ -10,6 +10,7 @@ ask for other files or addresses), only local files are read, and absurd sizes a
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -142,12 +143,17 @@ class AvVideo:
                     break
         if done < end:
             raise self._cut(done, self._promised)
-        if self.missing and (stop is None or stop > self.count):
-            raise self._cut(end, self._promised)
+        if stop is None or stop > self.count:
+            self.require_whole()
         if stop is not None and stop > self.count:
             raise UserError(
                 f"no frame {self.count}", where=self._where, expected=f"frames 0 to {self.count - 1}"
             )
+
+    def require_whole(self) -> None:
+        """Raise UserError, as :meth:`frames` would at the end, when the file holds less than it promises."""
+        if self.missing:
+            raise self._cut(self.count, self._promised)
 
     @property
     def _promised(self) -> int:
@@ -162,6 +168,8 @@ class AvVideo:
         import av
 
         try:
+            if not stat.S_ISREG(self.path.stat().st_mode):  # opening a pipe would wait for ever
+                raise UserError("not a regular file", where=self._where, expected="a video file such as MP4")
             with self.path.open("rb"):
                 pass
         except OSError as error:
@@ -247,6 +255,8 @@ class AvVideo:
         import av
 
         done = 0
+        # bound here: a stream that is still open when the program ends finds the module emptied
+        undecodable = (av.FFmpegError, IndexError)
         with self._opened() as container:
             stream = self._stream(container)
             try:
@@ -266,7 +276,7 @@ class AvVideo:
                         np.ascontiguousarray(np.rot90(image, turns)) if turns else image,
                     )
                     done += 1
-            except (av.FFmpegError, IndexError) as error:
+            except undecodable as error:
                 raise self._cut(done if seek is None else None, self._promised, _said(error)) from error
 
     def _cut(self, done: int | None, wanted: int | None, said: str = "") -> UserError:

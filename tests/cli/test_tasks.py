@@ -268,7 +268,6 @@ BAD_SWAPS = [
     (("--take", "upper=people:b", "--camera", "copy"), "--camera without a motion"),
     (("--take", "upper=people:b", "--no-stabilise"), "--stabilise without a motion"),
     (("--take", "upper=people:b", "--no-smooth"), "--smooth without a motion"),
-    (("--take", "upper=people:b", "--method", "copy-source"), "'copy-source' cannot take people apart"),
 ]
 
 
