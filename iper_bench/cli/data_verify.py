@@ -42,8 +42,8 @@ def verify(file: Path | None, **options: Any) -> None:
     from iper_bench.data.verify import verify as verify_dataset
 
     report = verify_dataset(VerifyRequest(**options))
+    for line in report.lines():  # first: a file that cannot be written does not lose them
+        click.echo(line)
     if file is not None:
         write_json(file, report.content())
-    for line in report.lines():
-        click.echo(line)
     click.get_current_context().exit(report.exit_status)

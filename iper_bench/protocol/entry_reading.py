@@ -46,8 +46,10 @@ def read_entries(fields: Fields, counts: tuple[int, ...], task: str) -> tuple[En
 
 
 def read_pairs(fields: Fields, known: tuple[Entry, ...]) -> tuple[Pair, ...]:
-    """The list ``pairs``. Raises UserError for a pair of clips of which one is not among ``clips``."""
-    pairs = []
+    """The list ``pairs``. Raises UserError for a pair of clips of which one is not among ``clips``, and one
+    that is listed twice.
+    """
+    pairs: list[Pair] = []
     videos = {entry.video for entry in known}
     for index, item in enumerate(fields.items("pairs")):
         one = Fields(item, f"{fields.place('pairs')}[{index}]", PAIR_KEYS)
@@ -56,6 +58,8 @@ def read_pairs(fields: Fields, known: tuple[Entry, ...]) -> tuple[Pair, ...]:
         for video in (pair.source, pair.reference):
             if video not in videos:
                 raise UserError(f"video '{video}' is not listed", where=one.where, expected="one of 'clips'")
+        if any(pair.videos == other.videos for other in pairs):
+            raise UserError("is listed twice", where=one.where, expected="each pair once")
         pairs.append(pair)
     return tuple(pairs)
 

@@ -6,6 +6,7 @@ refused with one line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,16 +15,19 @@ import yaml
 
 from iper_bench.data.frame_name import printable
 from iper_bench.errors import UserError, unknown_name
+from iper_bench.protocol.bounded_text import LARGEST_NUMBER, bounded_text
 
-LARGEST_FILE = 16 << 20  # bytes; the largest official protocol is under 100 kB
-
-LARGEST_NUMBER = 10**12
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 
 T = TypeVar("T")
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses aliases, repeated keys and integers that no field can mean."""
+    """SafeLoader that refuses aliases, repeated keys, integers that no field can mean, those that are not
+    written in decimal (YAML 1.1 reads ``0100`` as 64 and ``1:30`` as 90), and texts with control characters
+    or halves of characters, which no terminal and no file can take.
+    """
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -32,10 +36,22 @@ class _StrictLoader(yaml.SafeLoader):
             raise yaml.YAMLError(f"alias '*{event.anchor}' in line {line} is not allowed")
         return super().compose_node(parent, index)
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        if isinstance(node, yaml.ScalarNode) and _UNPRINTABLE.search(node.value):
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"the text in line {line} has characters that cannot be printed")
+        return super().construct_scalar(node)
+
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        line = node.start_mark.line + 1
+        if not _DECIMAL.fullmatch(node.value):
+            raise yaml.YAMLError(
+                f"the number {node.value[:20]} in line {line} is not decimal: write it without leading zeros,"
+                " or in quotes where it is a name"
+            )
         value = super().construct_yaml_int(node)
-        if abs(value) > LARGEST_NUMBER:  # hexadecimal ones have no limit of digits
-            raise yaml.YAMLError(f"the number in line {node.start_mark.line + 1} is too large")
+        if abs(value) > LARGEST_NUMBER:
+            raise yaml.YAMLError(f"the number in line {line} is too large")
         return int(value)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -58,11 +74,7 @@ def read_yaml(path: Path) -> Any:
     strict YAML.
     """
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise UserError(f"{size} bytes", where=str(path), expected=f"at most {LARGEST_FILE} bytes")
-        text = path.read_text(encoding="utf-8")
-        return yaml.load(text, Loader=_StrictLoader)
+        return yaml.load(bounded_text(path), Loader=_StrictLoader)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path), expected="YAML") from error
     except (ValueError, AttributeError, yaml.YAMLError, RecursionError) as error:
@@ -115,6 +127,13 @@ class Fields:
         return read(key) if self.has(key) else None
 
     def text(self, key: str) -> str:
+        """A non-empty text of one line."""
+        value = self.lines(key)
+        if not value.isprintable():
+            raise UserError(f"found {value!r}"[:80], where=self.place(key), expected="a text of one line")
+        return value
+
+    def lines(self, key: str) -> str:
         """A non-empty text."""
         value = self.raw(key)
         if not isinstance(value, str) or not value.strip():
@@ -147,5 +166,5 @@ class Fields:
 def whole_number(value: Any, where: str, least: int) -> int:
     """``value`` when it is an integer of at least ``least``, else UserError."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UserError(f"found {value!r}", where=where, expected=f"an integer, {least} or more")
+        raise UserError(f"found {value!r}"[:80], where=where, expected=f"an integer, {least} or more")
     return value

@@ -24,12 +24,14 @@ def file_problems(protocol: Protocol, entries: Sequence[Entry]) -> list[Problem]
         if entry.cross_drive is not None:
             found += _cross(entry, entry.cross_drive, ranges)
         found += _nothing(entry, protocol.task)
-    unused = {entry.video for entry in entries} - {
-        video for pair in protocol.pairs for video in (pair.source, pair.reference, pair.target.video)
-    }
+    unused = {entry.video for entry in entries} - {video for pair in protocol.pairs for video in pair.videos}
     if protocol.pairs:
         for video in (entry.video for entry in entries if entry.video in unused):
             found.append(Problem("unused", video, "", "no pair uses it", NOTE))
+        for at, pair in enumerate(protocol.pairs):
+            if pair.source == pair.reference:
+                text = "source and reference are one clip: the transfer would change nothing"
+                found.append(Problem("pair_is_self", pair.source, f"pairs[{at}]", text))
     return list(dict.fromkeys(found))  # variants of one video share most of it
 
 
@@ -78,11 +80,16 @@ def _views(entry: Entry) -> Iterator[Problem]:
 
 def _names(video: str, names: Sequence[NamedFrame]) -> Iterator[Problem]:
     """Names of several widths, endings or prefixes: at most one way of writing them is the dataset's."""
+    written = {name.name: _form(name.name) for name in names}
+    widths = Counter(_padded(form) for form in (written[name.name] for name in names) if form[1][0] == "0")
     forms: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
     for name in names:
-        stem, ending = PurePosixPath(name.name).stem, PurePosixPath(name.name).suffix
-        digits = len(stem) - len(stem.rstrip("0123456789"))
-        form = (stem[: len(stem) - digits], digits, ending)
+        form = _padded(written[name.name])
+        if form not in widths:  # no leading zero: of any width that the number fills
+            fitting = [one for one in widths if one[::2] == form[::2] and one[1] <= form[1]]
+            wider = any(one[::2] == form[::2] for one in widths)
+            unpadded = form if wider else (form[0], 0, form[2])
+            form = max(fitting, key=lambda one: widths[one], default=unpadded)
         forms.setdefault(form, []).append((name.place, name.name))
     if len(forms) < 2:
         return
@@ -93,6 +100,18 @@ def _names(video: str, names: Sequence[NamedFrame]) -> Iterator[Problem]:
             strange = list(dict.fromkeys(name for _, name in forms[form]))
             text = f"{listed(strange)} is written in another way than the other names of the video"
             yield Problem("name_width", video, listed(places), text)
+
+
+def _form(name: str) -> tuple[str, str, str]:
+    """What stands before the number, the number, and the ending."""
+    stem, ending = PurePosixPath(name).stem, PurePosixPath(name).suffix
+    before = stem.rstrip("0123456789")
+    return before, stem[len(before) :], ending
+
+
+def _padded(form: tuple[str, str, str]) -> tuple[str, int, str]:
+    """The form of all names that are filled with zeros to this width."""
+    return form[0], len(form[1]), form[2]
 
 
 def _own(entry: Entry) -> Iterator[Problem]:

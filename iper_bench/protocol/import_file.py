@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iper_bench.atomic import write_text
+from iper_bench.data.dataset import DATASETS
 from iper_bench.errors import UserError
 from iper_bench.protocol.load import YAML_ENDINGS
 from iper_bench.protocol.official_json import ONE_SHOT_SIZE, Imported, import_official
+from iper_bench.protocol.protocol_name import base_name, protocol_name
 from iper_bench.protocol.schema import IMITATION
 from iper_bench.protocol.writing import one_shot_yaml, protocol_yaml
 
@@ -56,15 +58,23 @@ def imported_files(
 
     Raises
     ------
-    UserError as :func:`import_official`; for a file that is there already; for ``iccv`` without ``out``, with
-    another name than the file's, or of a file without single sources.
+    UserError as :func:`import_official`; for an unknown ``dataset``; for a file that is there already; for
+    ``iccv`` without ``out``, with another name than the file's, or of a file without single sources.
     """
     if iccv and (out is None or name not in (None, out.stem)):
         raise UserError(
             "--iccv refers to the other protocol by the name of its file",
             expected="--out NAME.yaml, and no other --name",
         )
-    named = name or (out.stem if out is not None else None)
+    if iccv and out is not None:
+        base_name(out.name.removesuffix(".yaml"), "--out")  # by which the other file is found beside it
+    if dataset is not None:
+        DATASETS.get(dataset)  # a mistyped name would make a protocol of nothing
+    if split is not None and not (split.strip() and split.isprintable()):
+        raise UserError(f"found {split!r}"[:80], where="--split", expected="the name of a split")
+    named = out.stem if name is None and out is not None else name
+    if named is not None:
+        protocol_name(named, "--out" if name is None else "--name")
     found = import_official(
         path, name=named, dataset=dataset, split=split, novel_view=novel_view, repair=repair
     )

@@ -13,6 +13,8 @@ from typing import Any
 from iper_bench.protocol import entry_reading, reading, rule_reading, variation
 from iper_bench.protocol.candidates import SOURCE_POSITIONS
 from iper_bench.protocol.frame_span import FRAME_NAME
+from iper_bench.protocol.protocol_name import BASE_PATTERN
+from iper_bench.protocol.protocol_name import PATTERN as NAME_PATTERN
 from iper_bench.protocol.schema import (
     BACKGROUNDS,
     CHOICES,
@@ -80,7 +82,7 @@ def _list(items: Schema, least: int = 1) -> Schema:
 def _head() -> Schema:
     return {
         "format": {"type": "integer", "minimum": 1, "maximum": FORMAT},
-        "name": _TEXT,
+        "name": {"type": "string", "pattern": NAME_PATTERN},
         "description": _TEXT,
         "image_size": {"type": "integer", "minimum": 1, "maximum": reading.LARGEST_IMAGE},
         "source_counts": {**_list(_COUNT), "uniqueItems": True},
@@ -211,7 +213,7 @@ def _variation() -> Schema:
     frames = _list(_FRAME)
     fields = {
         **_head(),
-        "base": {"type": "string", "pattern": r"^[\w-]+$"},
+        "base": {"type": "string", "pattern": BASE_PATTERN},
         "one_shot_sources": {"type": "object", "additionalProperties": frames, "minProperties": 1},
         "reverse_pairs": {"const": True},
         "repaired": {"type": "object", "additionalProperties": {"$ref": "#/$defs/repairs"}},

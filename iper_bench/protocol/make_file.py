@@ -8,6 +8,7 @@ from iper_bench.data.dataset import DATASETS, Dataset
 from iper_bench.errors import UserError, unknown_name
 from iper_bench.protocol.import_file import require_free
 from iper_bench.protocol.making import LIMIT_FRAMES, RULE_VERSION, Made, make_protocol
+from iper_bench.protocol.protocol_name import protocol_name
 from iper_bench.protocol.rule_reading import TRAIN_PERCENT
 from iper_bench.protocol.schema import YAW
 from iper_bench.protocol.writing import write_protocol
@@ -35,14 +36,15 @@ def made_file(
 
     Raises
     ------
-    UserError for a source that is neither, an ``out`` that exists, several splits without ``split``, and as
-    :func:`make_protocol`.
+    UserError for a source that is neither, an ``out`` that exists, a name that no protocol can have, several
+    splits without ``split``, and as :func:`make_protocol`.
     """
     require_free(out)
+    named = protocol_name(out.stem if name is None else name, "--out" if name is None else "--name")
     dataset = _opened(source, data_root)
     made = make_protocol(
         dataset,
-        name=name or out.stem,
+        name=named,
         split=split or _only_split(dataset),
         limit_frames=limit_frames,
         train_percent=train_percent,
@@ -57,7 +59,7 @@ def _opened(source: str, data_root: str | None) -> Dataset:
     names = DATASETS.names()
     if source in names:
         return DATASETS.get(source)(root=data_root)
-    if not Path(source).is_dir():
+    if not source or not Path(source).is_dir():
         raise unknown_name("dataset, and no folder,", source, names)
     if data_root is not None:
         raise UserError("--data-root with a folder", expected="one of the two")

@@ -9,6 +9,7 @@ from iper_bench.protocol.candidates import SOURCE_POSITIONS
 from iper_bench.protocol.entry_reading import read_entries, read_pairs
 from iper_bench.protocol.fields import Fields, read_yaml
 from iper_bench.protocol.frame_span import frame_number
+from iper_bench.protocol.protocol_name import base_name, protocol_name
 from iper_bench.protocol.rule_reading import read_rules
 from iper_bench.protocol.schema import BACKGROUNDS, FORMAT, TASKS, TRANSFER, Protocol
 from iper_bench.protocol.variation import VARIATION_KEYS, vary
@@ -63,9 +64,7 @@ def _beside(path: Path, name: str, where: str) -> Path:
     """The file of the protocol ``name``: beside ``path``, else in the package."""
     from iper_bench.protocol.packaged import packaged_files
 
-    if not name.replace("-", "").replace("_", "").isalnum():  # no folder, no ending
-        raise UserError(f"found {name!r}"[:80], where=where, expected="the name of a protocol")
-    own = path.parent / f"{name}.yaml"
+    own = path.parent / f"{base_name(name, where)}.yaml"
     files = packaged_files()
     if not own.is_file() and name not in files:
         raise UserError(
@@ -86,8 +85,8 @@ def _whole(fields: Fields) -> Protocol:
     clips = () if ruled else read_entries(fields, counts, task)
     pairs = _pairs(fields, task, ruled=ruled)
     return Protocol(
-        name=fields.text("name"),
-        description=fields.text("description") if fields.has("description") else "",
+        name=protocol_name(fields.raw("name"), fields.place("name")),
+        description=fields.lines("description") if fields.has("description") else "",
         task=task,
         dataset=fields.text("dataset"),
         split=fields.text("split"),

@@ -32,10 +32,14 @@ METAPIX_FIRST, METAPIX_FEWEST = 100, 200  # first place of the published lists; 
 
 @dataclass(frozen=True)
 class Resolved:
-    """Entries in the order of the clips, and the pairs of appearance transfer."""
+    """Entries in the order of the clips, and the pairs of appearance transfer.
+
+    ``left_out``: entries that a limit leaves out. Drivers may be among them: these say which frames count.
+    """
 
     entries: tuple[Entry, ...]
     pairs: tuple[Pair, ...] = ()
+    left_out: tuple[Entry, ...] = ()
 
 
 def resolve(protocol: Protocol, rules: Rules, dataset: Dataset) -> Resolved:

@@ -208,6 +208,11 @@ class Pair:
     reference: str
     target: Drive
 
+    @property
+    def videos(self) -> tuple[str, str, str]:
+        """Source, reference and target."""
+        return (self.source, self.reference, self.target.video)
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -257,8 +262,10 @@ class Protocol:
         return (self.name, self.task, self.dataset, extent, f"{mended} repairs" if mended else "")
 
     def as_published(self) -> Protocol:
-        """The same with the published entries, where the dataset has their frames."""
-        return replace(self, published=True)
+        """The same with the published entries, where the dataset has their frames; itself where nothing was
+        mended.
+        """
+        return replace(self, published=True) if self.repairs else self
 
     def content(self) -> dict[str, Any]:
         """The protocol as plain lists and dictionaries, without the description: what its hash covers. What

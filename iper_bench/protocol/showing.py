@@ -22,7 +22,7 @@ def shown_protocol(protocol: Protocol) -> str:
     """YAML under two comments, description and hash. Clips are shown in the form of the files; what varies
     another protocol or states rules, as it was understood.
     """
-    head = [f"# {protocol.description}"] if protocol.description else []
+    head = [f"# {' '.join(protocol.description.split())}"] if protocol.description else []
     head.append(f"# hash {protocol.hash}")
     if protocol.rules is not None or any(entry.variant for entry in protocol.clips):
         content = protocol.content()

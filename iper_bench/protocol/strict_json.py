@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from iper_bench.errors import UserError
-from iper_bench.protocol.fields import LARGEST_FILE
+from iper_bench.protocol.bounded_text import LARGEST_NUMBER, bounded_text
 
 
 def read_json(path: Path) -> Any:
-    """Content of a JSON file. Raises UserError, one line, when it is missing, larger than 16 MB, not UTF-8,
-    not JSON, or repeats a key.
+    """Content of a JSON file. Raises UserError, one line, when it is missing, larger than 4 MB, not UTF-8,
+    not JSON, repeats a key, or holds a number over 10^12.
     """
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise UserError(f"{size} bytes", where=str(path), expected=f"at most {LARGEST_FILE} bytes")
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text, object_pairs_hook=_mapping, parse_constant=_refuse)
+        text = bounded_text(path)
+        return json.loads(text, object_pairs_hook=_mapping, parse_constant=_refuse, parse_int=_whole)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path), expected="JSON") from error
     except (ValueError, RecursionError) as error:
@@ -31,10 +28,18 @@ def read_json(path: Path) -> Any:
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
+        key.encode("utf-8")  # half a character, which could not be printed, is a ValueError
         if key in found:
             raise ValueError(f"key '{key[:80]}' is repeated")
         found[key] = value
     return found
+
+
+def _whole(digits: str) -> int:
+    value = int(digits)
+    if abs(value) > LARGEST_NUMBER:
+        raise ValueError(f"the number {digits[:20]}... is too large")
+    return value
 
 
 def _refuse(word: str) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from iper_bench.protocol.schema import NOVEL_VIEW
 from iper_bench.protocol.view import View, views_known
 
-TASK_IMITATION, TASK_TRANSFER, TASK_VIEW = "motion_imitation", "appearance_transfer", "novel_view"
 SELF = "self"
 CROSS = "cross"
 
@@ -102,6 +102,6 @@ class Trial:
         if self.reference is not None:
             driver = "" if self.target_clip == self.reference.clip else f"@{self.target_clip}"
             return f"transfer:{own}<-{self.reference.clip}{driver}"
-        if self.task == TASK_VIEW:
+        if self.task == NOVEL_VIEW:
             return f"view:{own}"
         return f"self:{own}" if self.setting == SELF else f"cross:{own}<-{self.target_clip}"

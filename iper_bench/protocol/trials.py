@@ -11,11 +11,11 @@ from iper_bench.protocol.edition import chosen_edition
 from iper_bench.protocol.heading import heading_and_tilt
 from iper_bench.protocol.parts import kept_indices, names_digest
 from iper_bench.protocol.repair import Repair
-from iper_bench.protocol.resolution import Resolved, resolve, spread_over_subjects
+from iper_bench.protocol.resolution import Resolved, resolve
 from iper_bench.protocol.schema import NOVEL_VIEW, TRANSFER, Drive, Entry, FrameRange, Pair, Protocol
 from iper_bench.protocol.trial import CROSS, SELF, Reference, Trial
 
-__all__ = ["SETTINGS", "build_trials", "held_repairs", "resolved", "spread_over_subjects"]
+__all__ = ["SETTINGS", "build_trials", "held_repairs", "resolved"]
 
 SETTINGS = (SELF, CROSS)
 
@@ -35,7 +35,8 @@ def build_trials(protocol: Protocol, dataset: Dataset, *, limit: int | None = No
     clip.
     """
     found = resolved(protocol, dataset, limit=limit)
-    maker = _TrialMaker(protocol, dataset, {entry.video: entry for entry in found.entries})
+    entries = {entry.video: entry for entry in (*found.left_out, *found.entries)}
+    maker = _TrialMaker(protocol, dataset, entries)
     if protocol.task == TRANSFER:
         return [maker.transfer(pair) for pair in found.pairs]
     if protocol.task == NOVEL_VIEW:
@@ -82,12 +83,14 @@ def held_repairs(
 def _limited(protocol: Protocol, found: Resolved, limit: int | None) -> Resolved:
     """The first ``limit`` source clips, each with all its variants or pairs."""
     if protocol.task != TRANSFER:
-        chosen = _first([entry.video for entry in found.entries], limit)
-        return Resolved(tuple(entry for entry in found.entries if entry.video in chosen))
-    chosen = _first([pair.source for pair in found.pairs], limit)
-    pairs = tuple(pair for pair in found.pairs if pair.source in chosen)
-    named = {video for pair in pairs for video in (pair.source, pair.reference, pair.target.video)}
-    return Resolved(tuple(entry for entry in found.entries if entry.video in named), pairs)
+        pairs: tuple[Pair, ...] = ()
+        named = _first([entry.video for entry in found.entries], limit)
+    else:
+        chosen = _first([pair.source for pair in found.pairs], limit)
+        pairs = tuple(pair for pair in found.pairs if pair.source in chosen)
+        named = {video for pair in pairs for video in pair.videos}
+    inside = tuple(entry for entry in found.entries if entry.video in named)
+    return Resolved(inside, pairs, tuple(entry for entry in found.entries if entry.video not in named))
 
 
 def _edited(
@@ -105,12 +108,7 @@ def _edited(
         )
         entries.append(chosen)
         held += [(entry.video, repair) for repair in repairs]
-    return Resolved(tuple(entries), listed.pairs), held
-
-
-def videos_of(protocol: Protocol) -> list[str]:
-    """Every video that a listed protocol names, each once."""
-    return _videos(protocol.clips, protocol.pairs)
+    return replace(listed, entries=tuple(entries)), held
 
 
 def _videos(entries: Sequence[Entry], pairs: Sequence[Pair]) -> list[str]:
@@ -119,7 +117,7 @@ def _videos(entries: Sequence[Entry], pairs: Sequence[Pair]) -> list[str]:
         drives = [one.video for one in (entry.self_drive, entry.cross_drive) if one is not None]
         named += [entry.video, *drives]
     for pair in pairs:
-        named += [pair.source, pair.reference, pair.target.video]
+        named += pair.videos
     return list(dict.fromkeys(named))
 
 

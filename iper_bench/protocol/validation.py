@@ -127,8 +127,12 @@ def _ruled(protocol: Protocol, rules: Rules, dataset: Dataset) -> list[Problem]:
     served, refused = serviceable(protocol, rules, clips)
     problems = [Problem("no_entry", name, "rules", str(error)) for name, error in refused.items()]
     entries = resolve_clips(protocol, rules, served).entries if served else ()
-    # what rules choose may repeat or lack a view; it cannot be outside its clip
-    problems += [replace(problem, severity=NOTE) for problem in file_problems(protocol, entries)]
+    # what rules choose may repeat or lack a view; it cannot be outside its clip, and angles are measured
+    problems += [
+        replace(problem, severity=NOTE)
+        for problem in file_problems(protocol, entries)
+        if problem.kind != "targets_not_candidates"
+    ]
     problems += [
         Problem("missing_track", clip.name, "", "has no track: its views are not known", NOTE)
         for clip in served

@@ -11,6 +11,7 @@ from iper_bench.errors import UserError, unknown_name
 from iper_bench.protocol.entry_reading import read_repairs
 from iper_bench.protocol.fields import Fields
 from iper_bench.protocol.frame_span import frame_list, named_frames
+from iper_bench.protocol.protocol_name import protocol_name
 from iper_bench.protocol.repair import Repair
 from iper_bench.protocol.schema import Drive, Entry, Pair, Protocol
 
@@ -29,7 +30,7 @@ def vary(base: Protocol, fields: Fields, *, image_size: int | None) -> Protocol:
 
     Raises
     ------
-    UserError, one line with the field: an unknown video, a base without pairs.
+    UserError, one line with the field: an unknown video, a base without pairs or, for single sources, with.
     """
     shots, reverse = fields.has("one_shot_sources"), bool(fields.has("reverse_pairs"))
     if shots == reverse:
@@ -40,8 +41,8 @@ def vary(base: Protocol, fields: Fields, *, image_size: int | None) -> Protocol:
         )
     named = replace(
         base,
-        name=fields.text("name"),
-        description=fields.text("description") if fields.has("description") else "",
+        name=protocol_name(fields.raw("name"), fields.place("name")),
+        description=fields.lines("description") if fields.has("description") else "",
         image_size=image_size if image_size is not None else base.image_size,
     )
     return _one_shot(named, fields) if shots else _reversed(named, fields)
@@ -53,6 +54,12 @@ def _one_shot(base: Protocol, fields: Fields) -> Protocol:
     if not isinstance(content, dict) or not content or not entries:
         raise UserError(
             "found no videos", where=place, expected="VIDEO: [frame, ...] of a base that lists clips"
+        )
+    if base.pairs:
+        raise UserError(
+            f"'{fields.text('base')}' lists pairs",
+            where=fields.place("base"),
+            expected="a protocol of motion imitation or novel view",
         )
     if fields.has("source_counts") and fields.integers("source_counts") != (1,):
         raise UserError("found other counts", where=fields.place("source_counts"), expected="[1]")
@@ -82,11 +89,13 @@ def _one_shot(base: Protocol, fields: Fields) -> Protocol:
 
 def _reversed(base: Protocol, fields: Fields) -> Protocol:
     value: Any = fields.raw("reverse_pairs")
-    if value is not True or not base.pairs:
+    if value is not True:
+        raise UserError(f"found {value!r}"[:80], where=fields.place("reverse_pairs"), expected="true")
+    if not base.pairs:
         raise UserError(
-            f"found {value!r}"[:80],
-            where=fields.place("reverse_pairs"),
-            expected="true, and a base with pairs",
+            f"'{fields.text('base')}' lists no pairs",
+            where=fields.place("base"),
+            expected="a protocol of appearance transfer with 'pairs'",
         )
     ranges = {entry.video: entry.self_drive for entry in base.clips}
     pairs = []

@@ -8,7 +8,7 @@ so every table that stands on one says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from iper_bench.report.evidence import Bench, Evidence, RunFacts
@@ -37,8 +37,12 @@ class OddViews:
 
 
 def odd_views(evidence: Evidence) -> list[OddViews]:
-    """All such clips of all runs, sorted by dataset, protocol and clip."""
-    found = {(one.dataset, one.protocol, one.clip): one for facts in evidence.runs for one in _of_run(facts)}
+    """All such clips of all runs, sorted by dataset, protocol and clip; the sn of all trials of a clip."""
+    found: dict[tuple[str, str, str], OddViews] = {}
+    for one in (one for facts in evidence.runs for one in _of_run(facts)):
+        key = (one.dataset, one.protocol, one.clip)
+        before = found.setdefault(key, one)
+        found[key] = replace(before, sn=tuple(sorted({*before.sn, *one.sn})))
     return [found[key] for key in sorted(found)]
 
 

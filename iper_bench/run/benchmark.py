@@ -9,7 +9,7 @@ from iper_bench.data.dataset import DATASETS, Dataset
 from iper_bench.methods.method import Method
 from iper_bench.methods.method_choice import parse_choices
 from iper_bench.progress import track
-from iper_bench.protocol.load import load_protocol
+from iper_bench.protocol.load import load_edition
 from iper_bench.protocol.schema import Protocol
 from iper_bench.run.conclude import conclude
 from iper_bench.run.environment import environment, joined, provenance
@@ -54,7 +54,7 @@ def sweep(request: RunRequest) -> RunReport:
     """The same over the grid ``request.sn`` x ``request.steps``.
 
     One personalisation per method, person and sn serves every T: it is evaluated at each T along the way, not
-    begun anew.
+    begun anew. In appearance transfer every T has its own.
     """
     return run_benchmark(request)
 
@@ -121,7 +121,7 @@ def plan_of(
 def open_data(request: RunRequest) -> tuple[Protocol, Dataset]:
     """Protocol and dataset of a request. Raises UserError for unknown names and data that is not there."""
     DATASETS.get_entry(request.dataset)
-    protocol = load_protocol(request.protocol or f"{request.dataset}-imitation")
+    protocol = load_edition(request.protocol or f"{request.dataset}-imitation")
     protocol = protocol.as_published() if request.as_published else protocol
     size = request.size if request.size is not None else protocol.image_size
     return protocol, DATASETS.get(request.dataset)(root=request.data_root, size=size)

@@ -16,7 +16,7 @@ from iper_bench.data.frame_name import Id, printable
 from iper_bench.errors import UserError, unknown_name
 from iper_bench.hashing import content_hash
 from iper_bench.metrics.metric import SETTINGS
-from iper_bench.protocol.load import load_protocol
+from iper_bench.protocol.load import load_edition
 from iper_bench.protocol.schema import Protocol
 from iper_bench.protocol.trial import SELF, Trial
 from iper_bench.protocol.trials import build_trials
@@ -162,7 +162,7 @@ class ProtocolTrials:
         """
         _require_setting(setting)
         DATASETS.get_entry(name)
-        rules = load_protocol(protocol or f"{name}-imitation")
+        rules = load_edition(protocol or f"{name}-imitation")
         if sn not in rules.source_counts:
             raise UserError(
                 f"no sources for sn={sn}",

@@ -195,6 +195,7 @@ def run_request(request: ScoreRequest) -> RunRequest:
         dataset=str(plan["dataset"]["name"]),
         out=request.predictions,
         protocol=request.protocol or protocol,
+        as_published=bool(plan["protocol"].get("published", False)),
         data_root=request.data_root,
         sn=tuple(plan["sn"]),
         steps=tuple(plan["steps"]),

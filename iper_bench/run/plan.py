@@ -8,10 +8,11 @@ from typing import Any
 
 from iper_bench.data.dataset import Dataset
 from iper_bench.errors import UserError, unknown_name
+from iper_bench.flow.transfer import PART_GROUPS
 from iper_bench.methods.appearance_subject import several_people
 from iper_bench.methods.method import Method
-from iper_bench.protocol.schema import TRANSFER, Protocol
-from iper_bench.protocol.trial import Trial
+from iper_bench.protocol.schema import IMITATION, TRANSFER, Protocol
+from iper_bench.protocol.trial import SELF, Trial
 from iper_bench.protocol.trials import SETTINGS, build_trials, held_repairs
 from iper_bench.run.material import DATASETS_OWN, masks_origin
 from iper_bench.run.unit import Unit, trial_content, trial_id
@@ -127,7 +128,8 @@ def make_plan(
 
     Raises
     ------
-    UserError when the protocol has no sources for an sn, or no trial in any of the settings.
+    UserError when the protocol has no sources for an sn, or no trial in any of the settings; in appearance
+    transfer for a method that cannot take people apart, or an unknown part group.
     """
     for sn in grid.sn:
         if sn not in protocol.source_counts:
@@ -137,14 +139,15 @@ def make_plan(
                 expected=f"sn among {_list(protocol.source_counts)}",
             )
     if protocol.task == TRANSFER:
-        for name in sorted(methods):
-            several_people(methods[name], name)
+        _require_transfer(methods, protocol)
     trials = [t for t in build_trials(protocol, dataset, limit=grid.limit) if t.setting in grid.settings]
     if not trials:
         raise UserError(
             f"no trial in the setting {' or '.join(grid.settings)}",
             where=f"protocol '{protocol.name}' on dataset '{dataset.name}'",
-            expected="clips of at least two subjects for cross-imitation",
+            expected="clips of at least two subjects for cross-imitation"
+            if protocol.task == IMITATION
+            else f"{SELF}, the only setting of the task {protocol.task}",
         )
     _require_tracks(dataset, trials)
     document = _document(methods, dataset, protocol, grid, definitions, trials)
@@ -160,6 +163,15 @@ def make_plan(
         if trial.source_clip == clip
     )
     return Plan(units, tuple(trials), protocol.hash, document)
+
+
+def _require_transfer(methods: Mapping[str, Method], protocol: Protocol) -> None:
+    """Raise UserError for a method that cannot take people apart, or a part group that there is not."""
+    for name in sorted(methods):
+        several_people(methods[name], name)
+    for group in protocol.take:
+        if group not in PART_GROUPS:
+            raise unknown_name("part group", group, PART_GROUPS, where=f"protocol '{protocol.name}': take")
 
 
 def _require_tracks(dataset: Dataset, trials: Sequence[Trial]) -> None:

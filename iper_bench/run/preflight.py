@@ -95,7 +95,7 @@ def _expected(request: CheckRequest) -> tuple[dict[str, Expectation], str]:
             size=request.size,
         )
         protocol = request.protocol or f"{request.dataset}-imitation"
-        against = f"dataset {request.dataset}, protocol {printable(protocol)}, {request.setting}-imitation"
+        against = f"dataset {request.dataset}, protocol {printable(protocol)}, setting {request.setting}"
     return chosen(found, request.clips), against
 
 

@@ -10,7 +10,7 @@ from iper_bench.data.frame_list import ClipFrames, FrameList, open_frames
 from iper_bench.data.frame_name import printable
 from iper_bench.data.prediction_folder import holds_frames, list_clips
 from iper_bench.errors import UserError, unknown_name
-from iper_bench.protocol.load import load_protocol
+from iper_bench.protocol.load import load_edition
 from iper_bench.protocol.trial import SELF, Trial
 from iper_bench.protocol.trials import SETTINGS, build_trials
 
@@ -59,7 +59,7 @@ def expect_trials(
     if setting not in SETTINGS:
         raise unknown_name("setting", setting, SETTINGS, where="--setting")
     DATASETS.get_entry(dataset)
-    rules = load_protocol(protocol or f"{dataset}-imitation")
+    rules = load_edition(protocol or f"{dataset}-imitation")
     opened = DATASETS.get(dataset)(root=data_root, size=size if size is not None else rules.image_size)
     trials = [trial for trial in build_trials(rules, opened) if trial.setting == setting]
     if not trials:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,19 @@ class RecordedMethod:
     ) -> Iterator[tuple[int, Subject]]:
         """Always raises UserError: scoring runs no method."""
         yield max(steps), self.personalize(sources, steps=max(steps), seed=seed)
+
+    def appearance(
+        self,
+        people: Sequence[Sources],
+        parts: Sequence[Sequence[str]],
+        *,
+        steps: int,
+        seed: int,
+        selected_flows: bool,
+        background: int = 0,
+    ) -> Subject:
+        """Always raises UserError: scoring runs no method."""
+        return self.personalize(people[0], steps=steps, seed=seed)
 
 
 def _recorded_methods(folder: RunFolder, request: RunRequest) -> dict[str, Method]:

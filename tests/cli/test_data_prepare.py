@@ -33,7 +33,7 @@ def test_the_options_are_those_of_the_request(tmp_path, capsys) -> None:
     words = ("--clips", "carl,anna", "--factor", "0", "--no-smooth", "--out", str(out), "--split", "all")
     outcome = run_line(capsys, "data", "prepare", "folder", "--data-root", str(root), *words, *QUICK)
     assert outcome.status == 0, outcome.err
-    assert "no track  1 clips: carl; --body-weights FILE finds one" in outcome.out
+    assert "no track  1 clip: carl; --body-weights FILE finds one" in outcome.out
     assert sorted(path.name for path in (out / "clips").iterdir()) == ["anna", "carl"]
     limited = run_line(
         capsys, "data", "prepare", "folder", "--data-root", str(root), "--limit", "1", "--out",
@@ -52,7 +52,7 @@ def test_clips_that_fail_are_named_and_the_status_says_so(tmp_path, capsys) -> N
     assert len(lines) == 1
     assert "clip ben: " in lines[0]
     assert "0001.png: an empty file" in lines[0]
-    assert "failed    1 clips, see above" in outcome.out
+    assert "failed    1 clip, see above" in outcome.out
     assert "Traceback" not in outcome.err
 
 

@@ -40,6 +40,14 @@ def test_findings_end_with_1_and_stand_in_the_json(
     assert {"what": "frames", "found": 8, "expected": None} in content["counts"]
 
 
+def test_a_json_that_cannot_be_written_loses_nothing(root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (Path(root) / "anna/0002.png").write_bytes(b"")
+    outcome = run_line(capsys, "data", "verify", "folder", "--data-root", root, "--json", "/proc/x/y.json")
+    assert outcome.status == 2
+    assert "anna/0002.png: an empty file" in outcome.out
+    assert "/proc/x/y.json: cannot write" in outcome.err.splitlines()[-1]
+
+
 def test_a_manifest_is_written_once_and_compared(
     root: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,7 +67,7 @@ def test_a_manifest_is_written_once_and_compared(
         (["iperr"], ["unknown dataset 'iperr'", "did you mean iper?"]),
         (["iper", "--data-root", "nowhere"], ["nowhere", "there is no such folder"]),
         (["folder", "--jobs", "0"], ["--jobs", "0"]),
-        (["folder", "--data-root", ".", "--manifest", "none.json"], ["none.json", "cannot be read"]),
+        (["folder", "--data-root", ".", "--manifest", "none.json"], ["none.json", "cannot read the file"]),
     ],
 )
 def test_mistakes_end_with_2(

@@ -211,6 +211,9 @@ def test_make_of_nothing(
         (("reeels", *out), "unknown dataset, and no folder, 'reeels'", "did you mean reels"),
         (("reels", "--out", str(tmp_path / "mine.txt")), "another ending", "NAME.yaml"),
         ((str(tmp_path), *out, "--data-root", "x"), "--data-root with a folder", "one of the two"),
+        (("", *out), "no folder, ''", "expected one of"),
+        (("reels", *out, "--split", "one", "--name", " "), "--name", "the name of a protocol"),
+        (("reels", "--out", str(tmp_path / "a\udcff.yaml")), "--out", "the name of a protocol"),
         (("reels", *out, "--train-percent", "100"), "--train-percent", "100"),
     )
     for arguments, *words in cases:

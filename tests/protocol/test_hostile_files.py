@@ -11,6 +11,7 @@ import pytest
 
 from iper_bench.errors import UserError
 from iper_bench.protocol.reading import read_protocol
+from iper_bench.protocol.strict_json import read_json
 from iper_bench.protocol.trials import build_trials
 from iper_bench.protocol.validation import validate
 from iper_bench.protocol.video_name import video_name
@@ -46,6 +47,23 @@ def test_videos_cannot_leave_the_dataset(tmp_path: Path, path: str, name: str) -
     assert path.replace(".0", "[0]") in line
 
 
+@pytest.mark.parametrize(
+    "name", ["../up", "/tmp/up", "..", ".", "a/b", "a\\b", "a\nb", "a\u202eb", " ", "x" * 201]
+)
+def test_names_of_protocols_cannot_leave_the_folder_of_runs(tmp_path: Path, name: str) -> None:
+    """A run lies in ``runs/NAME-HASH`` unless it is told otherwise."""
+    line = refusal(write(tmp_path, changed(LISTED, "name", name)))
+    assert "the name of a protocol" in line
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("text", [r"\ud800", r"\x1b[31m", r"\0", r"\x7f", r"\x9b"])
+@pytest.mark.parametrize("key", ["description", "split", "zzz"])
+def test_texts_that_cannot_be_printed(tmp_path: Path, key: str, text: str) -> None:
+    content = json.dumps(changed(LISTED, key, "TEXT")).replace("TEXT", text)
+    assert "in line 1 has characters that cannot be printed" in refusal(write(tmp_path, content))
+
+
 def test_bombs_are_refused_at_once(tmp_path: Path) -> None:
     """Nine levels of nine references would be 10 ** 9 words."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
@@ -76,6 +94,13 @@ def test_absurd_numbers(tmp_path: Path, number: str, path: str) -> None:
     assert line.isprintable()
 
 
+@pytest.mark.parametrize("number", ["0100", "010", "0x10", "1:30", "1_0", "+010"])
+def test_numbers_that_yaml_reads_in_another_base(tmp_path: Path, number: str) -> None:
+    """A frame that is written like its name without quotes would silently be another one."""
+    text = json.dumps(changed(RULED, "rules.self.limit", "NUMBER")).replace('"NUMBER"', number)
+    assert f"the number {number} in line 1 is not decimal" in refusal(write(tmp_path, text))
+
+
 def test_a_range_is_not_expanded_before_it_is_checked(tmp_path: Path) -> None:
     """A million million frames would not fit into memory."""
     entry = {"video": "p0/c0", "sources": {1: [3], 2: [3, 5]}}
@@ -86,6 +111,14 @@ def test_a_range_is_not_expanded_before_it_is_checked(tmp_path: Path) -> None:
         build_trials(protocol, ToyDataset())
     assert [one.kind for one in validate(protocol, ToyDataset())] == ["beyond_video"]
     assert time.perf_counter() - begun < 2.0
+
+
+def test_devices_have_no_end(tmp_path: Path) -> None:
+    endless = tmp_path / "endless.yaml"
+    endless.symlink_to("/dev/zero")
+    assert "at most 4194304 bytes" in refusal(endless)
+    with pytest.raises(UserError, match="at most 4194304 bytes"):
+        read_json(endless)
 
 
 def test_long_frame_numbers(tmp_path: Path) -> None:
@@ -111,5 +144,7 @@ def test_long_values_are_cut(tmp_path: Path) -> None:
         assert len(line) < 1000, path
         line = refusal(write(tmp_path, changed(LISTED, path, {"z" * 100_000: 1})))
         assert len(line) < 1000, path
+    for path in ("clips.0.candidates", "source_counts", "image_size"):
+        assert len(refusal(write(tmp_path, changed(LISTED, path, [[1] * 10_000])))) < 1000, path
     for content in ({"k" * 100_000: 1}, changed(LISTED, f"clips.0.{'k' * 100_000}", 1)):
         assert len(refusal(write(tmp_path, content))) < 2000

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from iper_bench.errors import UserError
+from iper_bench.protocol.entry_reading import keys_of
 from iper_bench.protocol.fields import read_yaml
 from iper_bench.protocol.json_schema import protocol_schema, schema_text
 from iper_bench.protocol.packaged import packaged_files
 from iper_bench.protocol.reading import TOP_KEYS, read_protocol
+from iper_bench.protocol.schema import TASKS
 from tests.oracles import REPOSITORY
 from tests.protocol.test_reading import LISTED, RULED, changed
 from tests.protocol.test_tasks import LISTED as TRANSFER
@@ -106,7 +108,7 @@ def test_unknown_keys_are_refused_everywhere(kind: str, validator: Any, tmp_path
 BROKEN: list[tuple[str, str, Any]] = [
     *(("listed", key, None) for key in ("name", "task", "dataset", "split", "source_counts", "clips")),
     *(("listed", "image_size", value) for value in (0, -1, 1.5, "512", True, 8193)),
-    *(("listed", "name", value) for value in (7, "", "  ", [])),
+    *(("listed", "name", value) for value in (7, "", "  ", [], "../up", "/tmp/up", "a\\b", "..")),
     *(("listed", "task", value) for value in ("motion", 1)),
     *(("listed", "format", value) for value in (0, 2, "1")),
     *(("listed", "source_counts", value) for value in ([], [0], [1, 1], "1", [True], {})),
@@ -174,5 +176,9 @@ def test_what_the_reader_refuses_the_schema_refuses(at: int, validator: Any, tmp
     assert not validator.is_valid(as_json(broken)), (kind, path, value)
 
 
-def test_the_schema_covers_every_key_of_the_reader() -> None:
-    assert set(protocol_schema()["$defs"]["protocol"]["properties"]) == set(TOP_KEYS)
+def test_the_forms_above_use_every_key_of_the_reader() -> None:
+    """Or a key could have a schema that admits nothing."""
+    used = {key for content in WHOLE.values() for key in content}
+    assert set(TOP_KEYS) - used <= {"format", "description"}
+    entries = {key for content in WHOLE.values() for clip in content.get("clips", ()) for key in clip}
+    assert entries == {key for task in TASKS for key in keys_of(task)}

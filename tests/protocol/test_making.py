@@ -57,6 +57,27 @@ def test_the_made_protocol_gives_the_trials_of_the_rules(
     assert [one for one in validate(again, dataset) if one.severity == "error"] == []
 
 
+def test_a_limit_leaves_the_trials_as_they_are() -> None:
+    """The first clip is driven by the second, which a limit of 1 leaves out and which has lost frames."""
+    dataset = dancers()
+    ruled = rule_protocol(dataset, name="mine", split="all")
+    for protocol in (ruled, made(dataset).protocol):
+        whole = {trial.name: trial for trial in build_trials(protocol, dataset)}
+        assert whole["cross:a<-b"].target_frames == (45, 46, 47, 48, 49, 50)  # 42 to 47 of those left
+        for limit in (1, 2):
+            limited = build_trials(protocol, dataset, limit=limit)
+            assert len(limited) == 2 * limit
+            assert all(whole[trial.name] == trial for trial in limited)
+
+
+def test_names_without_leading_zeros_are_right(tmp_path: Path) -> None:
+    """As text, 10 stands before 2; a folder whose names are ordered so says its numbers nevertheless."""
+    clip = Reel("a", turning(40), [f"{at}.png" for at in range(40)])
+    protocol = made(Reels([clip])).protocol
+    assert protocol.clips[0].names[0].name == "0.png"
+    assert validate(written(tmp_path, protocol), Reels([clip])) == []
+
+
 def test_one_entry_by_hand() -> None:
     """Forty frames, 34 to train on; the neighbour has 45 that count, 38 to train on."""
     first, second = made(

@@ -98,6 +98,23 @@ def test_round_trip(name: str, tmp_path: Path) -> None:
     assert read_protocol(text) == found.protocol
 
 
+def test_flags_alone_do_not_make_novel_views(tmp_path: Path) -> None:
+    """The published MotionSynthetic file flags all its entries and drives all by themselves; only that some
+    cross ranges are shorter than the clip tells it from its novel views.
+    """
+    content = official(published("motionsynthetic-imitation"))
+    for info in content["val"].values():
+        info |= {"novel view": True, "mask": info["source"]}
+    path = write_official(tmp_path, content)
+    found = import_official(path)
+    assert same_but_words(found.protocol, published("motionsynthetic-imitation"))
+    assert kinds(found)["cross_is_self"] == 28
+    views = import_official(path, novel_view=True).protocol
+    assert (views.task, len(views.clips), sum(len(one.targets) for one in views.clips)) == (
+        *("novel_view", 28, 224),
+    )
+
+
 def test_single_sources_become_a_second_file(tmp_path: Path) -> None:
     shots = published("iper-imitation-iccv")
     path = write_official(tmp_path, official(published("iper-imitation"), shots))
@@ -226,6 +243,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (lambda: None, "cannot be read"),
         (lambda: path.write_bytes(b'{"val": "\xff"}'), "not valid JSON"),
         (lambda: path.write_bytes(b" " * (17 << 20)), "at most"),
+        (lambda: path.write_bytes(b'{"\\ud800": 1}'), "not valid JSON"),
+        (lambda: path.write_bytes(b'{"val": 1000000000001}'), "the number 1000000000001... is too large"),
     ):
         make()
         with pytest.raises(UserError, match=words):
@@ -261,6 +280,18 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
         imported_files(path, iccv=True)
     with pytest.raises(UserError, match="another ending"):
         imported_files(path, out=tmp_path / "a.json")
+    for name in ("a.yml", "a b.yaml", "a.b.yaml"):  # the second file finds the first as NAME.yaml beside it
+        with pytest.raises(UserError, match="letters, digits"):
+            imported_files(path, out=tmp_path / name, iccv=True)
+    for words, options in {
+        "unknown dataset 'ipr'; .* did you mean iper": {"dataset": "ipr"},
+        "unknown dataset ''": {"dataset": ""},
+        "the name of a split": {"split": "a\nb"},
+        "the name of a protocol": {"name": "../up"},
+    }.items():
+        with pytest.raises(UserError, match=words):
+            imported_files(path, out=tmp_path / "a.yaml", **options)
+    assert not list(tmp_path.glob("*.y*ml"))
     imported_files(path, out=tmp_path / "a.yaml")
     before = (tmp_path / "a.yaml").read_bytes()
     with pytest.raises(UserError, match="is there already"):

@@ -118,7 +118,7 @@ def test_hash_follows_the_content_and_nothing_else(tmp_path: Path) -> None:
         (RULED, "source_counts", [1, 3], "source_counts", "the yaw rule knows no others"),
         (RULED, "source_counts", [2, 1], "source_counts", "expected rising numbers"),
         (RULED, "source_counts", [], "source_counts", "expected a list"),
-        (RULED, "name", 7, "name", "expected a text"),
+        (RULED, "name", 7, "name", "expected the name of a protocol"),
         (RULED, "image_size", 10**6, "image_size", "at most 8192"),
         (RULED, "clips", [{"video": "x"}], "", "both 'rules' and 'clips'"),
         (RULED, "rules", None, "", "neither 'rules' nor 'clips'"),

@@ -189,7 +189,18 @@ def test_sources_of_rules_lie_among_the_candidates(tmp_path: Path) -> None:
         assert entry.headings[0] == pytest.approx(0.0, abs=1e-4)
 
 
-def test_toys_and_rules_agree_on_who_drives() -> None:
+def test_the_next_subject_drives(tmp_path: Path) -> None:
     """``next_subject`` skips the clips of the same person."""
-    toys = ToyDataset(people=2, each=2)
-    assert [clip.subject for clip in toys.clips("test")] == ["p0", "p0", "p1", "p1"]
+    rules = read_protocol(
+        write(
+            tmp_path,
+            RULES.replace("dataset: reels", "dataset: toy")
+            .replace("split: all", "split: test")
+            .replace("next_clip", "next_subject"),
+        )
+    )
+    crosses = build_trials(rules, ToyDataset(people=2, each=2))[4:]
+    assert [(trial.source_clip, trial.target_clip) for trial in crosses] == [
+        *(("p0/c0", "p1/c0"), ("p0/c1", "p1/c0")),
+        *(("p1/c0", "p0/c0"), ("p1/c1", "p0/c0")),
+    ]

@@ -134,6 +134,7 @@ def test_folders_of_single_sources_do_not_collide(tmp_path: Path) -> None:
     [
         (LISTED, "pairs.0.source", "p/z", "video 'p/z' is not listed"),
         (LISTED, "pairs.0.sauce", "p/a", "did you mean source"),
+        (LISTED, "pairs", [LISTED["pairs"][0], deepcopy(LISTED["pairs"][0])], "pairs[1]: is listed twice"),
         (LISTED, "background", "room", "expected one of reference, source"),
         (LISTED, "take", [1], "names such as body"),
         (RULED, "rules.transfer", None, "has no 'transfer'"),
@@ -161,8 +162,12 @@ def test_pairs_beyond_the_dataset(tmp_path: Path) -> None:
         ({"name": "x", "base": "../up", "reverse_pairs": True}, "the name of a protocol"),
         ({"name": "x", "base": "nothing-there", "reverse_pairs": True}, "no protocol 'nothing-there'"),
         ({"name": "x", "base": "mine", "reverse_pairs": True}, "too many in a row"),
-        ({"name": "x", "base": "iper-imitation", "reverse_pairs": True}, "a base with pairs"),
+        ({"name": "x", "base": "iper-imitation", "reverse_pairs": True}, "lists no pairs"),
         ({"name": "x", "base": "iper-imitation"}, "changes nothing"),
+        (
+            {"name": "x", "base": "iper-appearance-transfer", "one_shot_sources": {"001/9/1": [1]}},
+            "lists pairs; expected a protocol of motion imitation",
+        ),
         ({"name": "x", "base": "iper-imitation", "one_shot_sources": {"9": [1]}}, "unknown video '9'"),
         ({"name": "x", "base": "synthetic-demo", "one_shot_sources": {"9": [1]}}, "a base that lists clips"),
     ],

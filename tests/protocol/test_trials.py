@@ -9,8 +9,9 @@ import pytest
 
 from iper_bench.errors import UserError
 from iper_bench.protocol.reading import read_protocol
+from iper_bench.protocol.resolution import spread_over_subjects
 from iper_bench.protocol.schema import Protocol
-from iper_bench.protocol.trials import build_trials, spread_over_subjects
+from iper_bench.protocol.trials import build_trials
 from iper_bench.protocol.view import View
 from tests.protocol.test_reading import LISTED, RULED, changed, write
 from tests.run.toys import PROTOCOL, ToyDataset, upright

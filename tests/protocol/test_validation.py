@@ -89,6 +89,28 @@ def test_a_right_protocol_has_no_problems(tmp_path: Path) -> None:
     assert validate(read(tmp_path), None) == []
 
 
+@pytest.mark.parametrize(
+    ("names", "strange"),
+    [
+        (["0.png", "9.png", "10.png", "123.png"], None),  # not filled with zeros
+        (["7.png", "10.png"], None),
+        (["000.png", "120.png", "1000.png"], None),  # more frames than the width foresaw
+        (["a_01.png", "a_99.png", "a_100.png"], None),
+        (["0000.png", "0010.png", "120.png"], "120.png"),
+        (["000.png", "0100.png", "200.png"], "0100.png"),
+        (["01.png", "02.png", "03.png", "0.png"], "0.png"),
+        (["01.png", "02.png", "03.jpg"], "03.jpg"),
+        (["01.png", "02.png", "a_03.png"], "a_03.png"),
+    ],
+)
+def test_which_names_are_written_in_one_way(names: list[str], strange: str | None, tmp_path: Path) -> None:
+    entry = {"video": "a/1", "candidates": names, "sources": {1: names[:1]}, "self": OWN}
+    protocol = read(tmp_path, ("clips", [entry]), ("source_counts", [1]))
+    found = [one for one in validate(protocol, None) if one.kind == "name_width"]
+    assert [one.text.partition(" is ")[0] for one in found] == ([] if strange is None else [strange])
+
+
+OWN = {"video": "a/1", "frames": [0, 9]}
 ENTRY = "clips.0."
 NAMES = [f"{at:04d}.jpg" for at in range(8)]
 CASES: dict[str, tuple[tuple[str, Any], str, str]] = {
@@ -234,6 +256,9 @@ def test_pairs_and_novel_views(tmp_path: Path) -> None:
     found = {one.kind: one for one in validate(read_protocol(path), dataset())}
     assert set(found) == {"other_person", "beyond_video"}
     assert found["beyond_video"].field == "pairs[0].target.frames"
+    path.write_text(_dump({**transfer, "pairs": [pair, {**pair, "source": "b/1"}]}), encoding="utf-8")
+    (own,) = (one for one in validate(read_protocol(path), None) if one.severity == ERROR)
+    assert (own.kind, own.video, own.field) == ("pair_is_self", "b/1", "pairs[1]")
     views = [{**clip, "self": {**clip["self"], "frames": [0, 999]}, "targets": [1, 2, 200]} for clip in clips]
     path.write_text(_dump({**whole, "task": "novel_view", "clips": views}), encoding="utf-8")
     problems = [one for one in validate(read_protocol(path), dataset()) if one.video == "a/1"]
@@ -257,6 +282,9 @@ def test_rules_are_resolved_clip_by_clip(tmp_path: Path) -> None:
     assert [(one.kind, one.video, one.severity) for one in found] == [
         *(("no_entry", "b", ERROR), ("no_entry", "c", ERROR), ("missing_track", "d", NOTE)),
     ]
+    views = {"sources": {"frames": [0, 7], "choose": "yaw"}, "views": {"frames": [0, 11]}}
+    turn = read_protocol(write(tmp_path, {**whole, "split": "all", "task": "novel_view", "rules": views}))
+    assert validate(turn, Reels(clips[:1])) == []  # the angles of the targets are measured
     missing = validate(read_protocol(write(tmp_path, {**whole, "split": "x", "rules": rules})), Reels(clips))
     assert [one.kind for one in missing] == ["unknown_split"]
 

@@ -46,6 +46,22 @@ def run_with(path: Path, **facts: Any) -> Path:
     return write_run(path, rows, changes={"trials": trials})
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_one_odd_trial_marks_its_clip(tmp_path: Path, order: tuple[int, int]) -> None:
+    """A protocol of single sources has several trials per clip; only one of these takes the odd view."""
+    shots = [{"1": [0]}, {"1": [4]}]
+    trials = {
+        str(place): {
+            **{"name": f"self:actor0/outfit1#{n}", "setting": "self", "source_clip": "actor0/outfit1"},
+            **{"sources": shots[n], "protocol": PROTOCOL, "views_known": False, "views": LACKING},
+        }
+        for place, n in enumerate(order)
+    }
+    run = write_run(tmp_path / "run", rows_of("a", clips=3, sn=1), changes={"trials": trials})
+    (one,) = odd_views(read_evidence([run]))
+    assert (one.clip, one.sn) == ("actor0/outfit1", (1,))
+
+
 @pytest.fixture
 def marked(tmp_path: Path) -> ReportFiles:
     return write_report([run_with(tmp_path / "run", views=LACKING, views_known=False)], tmp_path / "out")

@@ -16,8 +16,11 @@ from iper_bench.methods.method import Sources, Subject
 from iper_bench.protocol.reading import read_protocol
 from iper_bench.protocol.schema import Protocol
 from iper_bench.report.page import write_report
-from iper_bench.run.benchmark import evaluate
+from iper_bench.run.benchmark import evaluate, open_data
+from iper_bench.run.clip_scores import Measures
+from iper_bench.run.folder_score import ScoreRequest, run_request
 from iper_bench.run.plan import Grid, Plan, make_plan
+from iper_bench.run.score import score_with
 from iper_bench.run.unit import trial_content, trial_id
 from iper_bench.store.rows import read_rows
 from iper_bench.store.run_folder import RunFolder
@@ -95,6 +98,22 @@ def test_transfer_gives_the_method_both_people_and_compares_with_the_reference(t
     assert row.value == pytest.approx(float(np.abs(ours - theirs).mean()), rel=1e-12)
 
 
+def test_a_transfer_is_measured_again_without_its_method(tmp_path: Path) -> None:
+    method, data, rules = ToyTailor(), ToyDataset(people=2, each=2), protocol(tmp_path, TRANSFER)
+    request = toy_request(tmp_path / "run", methods=[method.name], sn=(1,), steps=(0,))
+    evaluate(request, rules, data, {method.name: method}, ToyScorer())
+    before, calls = read_rows(tmp_path / "run"), len(method.calls)
+    report = score_with(request, rules, data, ToyScorer())
+    assert (report.exit_status, report.left) == (0, 0)
+    assert read_rows(tmp_path / "run") == before
+    assert len(method.calls) == calls
+
+
+def test_part_groups_are_known_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"'toy': take: unknown part group 'boddy'; .* did you mean body"):
+        planned(tmp_path, {**TRANSFER, "take": ["boddy"]}, ToyTailor())
+
+
 def test_report_of_a_transfer_shows_the_clothes(tmp_path: Path) -> None:
     method, data = ToyTailor(), ToyDataset(people=2, each=2)
     request = toy_request(tmp_path / "run", methods=[method.name], sn=(2,), steps=(0,))
@@ -145,6 +164,14 @@ def test_novel_views_are_the_frames_that_no_list_of_sources_holds(tmp_path: Path
         assert trial_content(trial)["target_angles"] == [0.0] * 6
 
 
+@pytest.mark.parametrize("content", [TRANSFER, VIEW])
+def test_tasks_without_cross_imitation_say_so(tmp_path: Path, content: dict[str, Any]) -> None:
+    grid, method = Grid.of((1,), (0,), ("cross",), 0, None), ToyTailor()
+    expected = f"no trial in the setting cross; expected self, the only setting of the task {content['task']}"
+    with pytest.raises(UserError, match=expected):
+        make_plan({"tailor": method}, ToyDataset(people=2, each=2), protocol(tmp_path, content), grid, {})
+
+
 def test_angles_do_not_name_a_trial(tmp_path: Path) -> None:
     trial = planned(tmp_path, VIEW, ToyMethod()).trials[0]
     assert trial_id(replace(trial, target_angles=(7.0,))) == trial_id(trial)
@@ -181,3 +208,21 @@ def test_as_published_is_another_plan_and_says_which_repairs_still_hold(tmp_path
     assert held == [["cross.real", "sources.2"], ["cross.real"]]
     assert plans[1].trials[1].real_frames == (8, 9)
     assert "protocol as published: 1 repairs hold" in plans[1].describe()
+
+
+def test_the_edition_of_a_run_is_named_and_kept(tmp_path: Path) -> None:
+    """``--as-published`` and ``NAME@published`` are one; measuring the run again asks for the same."""
+    request = replace(toy_request(tmp_path / "run"), dataset="synthetic", protocol="synthetic-demo")
+    for one in (request, replace(request, as_published=True)):
+        assert not open_data(one)[0].published  # nothing was mended: there is one edition
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(LISTED))
+    for name, asked, published in (("", False, False), ("", True, True), ("@published", False, True)):
+        one = replace(request, protocol=f"{tmp_path / 'toy.yaml'}{name}", as_published=asked)
+        found = open_data(one)[0]
+        assert found.published == published
+        grid = Grid.of((2,), (0,), ("self",), 0, None)
+        plan = make_plan({"toy": ToyMethod()}, ToyDataset(), found, grid, {})
+        out = tmp_path / f"run{name}{asked}"
+        RunFolder.create(out, plan.document)
+        again = run_request(ScoreRequest(out, Measures(("offline",)), protocol=str(tmp_path / "toy.yaml")))
+        assert again.as_published == published
