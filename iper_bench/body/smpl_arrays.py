@@ -6,16 +6,12 @@ SMPLH_*.pkl as ``smplx`` reads them.
 
 from __future__ import annotations
 
-import io
-import math
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
+from iper_bench.array_file import npz_arrays
 from iper_bench.body.smpl_pickle import dense, read_pickle_entries
 from iper_bench.errors import UserError
 from iper_bench.plain_pickle import read_limited
@@ -32,8 +28,6 @@ GET_IT = (
     "register at smpl.is.tue.mpg.de, accept the licence and download the model, or go on without it: "
     "the body open-coarse is free and comes with the package"
 )
-# RuntimeError, NotImplementedError: packed with a password or an unknown method
-_DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
 HINT = "give the SMPL .pkl (or an .npz with the same arrays) from smpl.is.tue.mpg.de"
 
 
@@ -100,30 +94,9 @@ def _plain(path: Path, name: str, value: object) -> NDArray[Any]:
 
 def _read_npz(path: Path, content: bytes, names: tuple[str, ...]) -> SmplArrays:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = {one.filename.removesuffix(".npy"): one for one in archive.infolist()}
-            if sum(one.file_size for one in members.values()) > LARGEST_FILE:
-                raise ValueError(f"unpacked it has more than {LARGEST_FILE} bytes")
-            found = {name: _read_member(archive, members[name]) for name in names if name in members}
-    except (*_DAMAGED, ValueError) as error:
+        found, others = npz_arrays(content, names, largest=LARGEST_FILE)
+    except ValueError as error:
         raise UserError(
             f"not a readable .npz of plain arrays ({error})", where=str(path), hint=HINT
         ) from error
-    return SmplArrays(found, tuple(sorted(set(members) - set(names))))
-
-
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    """One array; its announced shape is compared with its bytes before anything is made."""
-    with archive.open(member) as stream:
-        content = stream.read(member.file_size)
-    header = io.BytesIO(content)
-    version = np.lib.format.read_magic(header)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
-        raise ValueError(f"'{member.filename}' has the format {version}")
-    shape, _fortran, dtype = readers[version](header)
-    if dtype.hasobject:
-        raise ValueError(f"'{member.filename}' holds objects")
-    if math.prod(shape) * dtype.itemsize != len(content) - header.tell():
-        raise ValueError(f"'{member.filename}' of shape {shape} has {len(content) - header.tell()} bytes")
-    return np.load(io.BytesIO(content), allow_pickle=False)
+    return SmplArrays(found, tuple(others))

@@ -34,11 +34,14 @@ from iper_bench.body.parts import FACIAL_LARGE, FACIAL_SMALL, PART_JOINTS, FaceL
 from iper_bench.body.uv_file import face_uv_of, match_faces, read_uv_file
 from iper_bench.body.uv_layout import derive_layout
 from iper_bench.errors import UserError
+from iper_bench.plain_pickle import read_limited
 
 VARIABLE = "IPER_BENCH_SMPL_FOLDER"
 LAYOUT, SECOND = "mapper_uv.txt", "mapper_fim_enc.txt"
 OTHER_LAYOUTS = "smpl_uv*.obj"
 PARTS, HEAD, FRONT, FACIAL = "smpl_part_info.json", "head.json", "front_body.json", "front_facial.json"
+
+LARGEST_LIST = 1 << 26  # bytes; the released lists have under 1 MB
 
 
 class Layout(NamedTuple):
@@ -133,11 +136,9 @@ def read_face_lists(folder: Path, derived: FaceLists, face_count: int) -> tuple[
 
 def _read_lists(path: Path, face_count: int) -> tuple[dict[str, Tensor], str]:
     """Sorted face ids by entry. A file of one list holds its ``face`` entry at the top."""
+    raw = read_limited(path, LARGEST_LIST)
     try:
-        raw = path.read_bytes()
         content: Any = json.loads(raw)
-    except OSError as error:
-        raise UserError(f"cannot read the part list ({error.strerror})", where=str(path)) from error
     except (ValueError, RecursionError) as error:
         raise UserError("not JSON", where=str(path), expected="entries with 'face' ids") from error
     if isinstance(content, dict) and isinstance(content.get("face"), list):

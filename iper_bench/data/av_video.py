@@ -112,8 +112,16 @@ class AvVideo:
             return 0
         promised, exact = self._declared
         lacking = promised - self.count
+        if not exact and self._reaches(promised):
+            return 0  # few frames for the duration, not a part of it: the rate varies
         # a promise that was computed from a duration is rounded, and half of the encoders add a frame
         return lacking if lacking > (0 if exact else max(1, promised // 50)) else 0
+
+    def _reaches(self, promised: int) -> bool:
+        """Whether the last frame is shown to within a frame of the end of ``promised`` even ones."""
+        if self._index.tick is None or not self._rate or self.count < 2:
+            return False
+        return bool(self.frame_times[-1] * self._rate > promised - 2.5)
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Image]:
         """Decode frames in presentation order.

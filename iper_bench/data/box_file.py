@@ -7,19 +7,17 @@ Files hold ``x0, y0, x1, y1`` in pixels of the frames; in memory boxes are ``x0,
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from iper_bench.array_file import read_arrays
 from iper_bench.atomic import write_bytes
 from iper_bench.data.clip import Floats
 from iper_bench.data.frame_name import printable
 from iper_bench.errors import UserError
 
 _FORM = "boxes (T, 4) of x0, y0, x1, y1 in pixels, in a .npz, or that array as .npy"
-_DAMAGED = (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 _SWAP = [0, 2, 1, 3]  # from one order to the other, both ways
 
 
@@ -40,19 +38,12 @@ def read_boxes(path: Path, *, count: int | None = None) -> Floats:
     frames, a box that is empty or half NaN.
     """
     where = printable(str(path))
-    try:
-        with path.open("rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
-            boxes = loaded if isinstance(loaded, np.ndarray) else loaded["boxes"]
-    except OSError as error:
-        raise UserError(
-            f"cannot read: {error.strerror or 'no array file'}", where=where, expected=_FORM
-        ) from error
-    except _DAMAGED as error:
-        raise UserError("no file of boxes", where=where, expected=_FORM) from error
-    if not isinstance(boxes, np.ndarray) or boxes.dtype.kind not in "fiu" or boxes.shape[1:] != (4,):
-        shape = f"{boxes.dtype} {boxes.shape}" if isinstance(boxes, np.ndarray) else "no array"
-        raise UserError(f"field 'boxes' is {shape}", where=where, expected=_FORM)
+    arrays = read_arrays(path, ("boxes",), what="no file of boxes", expected=_FORM)
+    if not arrays:
+        raise UserError("no field 'boxes'", where=where, expected=_FORM)
+    boxes = next(iter(arrays.values()))
+    if boxes.dtype.kind not in "fiu" or boxes.shape[1:] != (4,):
+        raise UserError(f"field 'boxes' is {boxes.dtype} {boxes.shape}", where=where, expected=_FORM)
     if count is not None and len(boxes) != count:
         raise UserError(
             f"boxes of {len(boxes)} frames for {count} frames", where=where, expected="one a frame"

@@ -19,7 +19,6 @@ from iper_bench.errors import UserError
 Box = tuple[int, int, int, int]
 
 SOURCE_FACTOR = 1.3  # height of the crop per height of the person, for source photographs
-REFERENCE_FACTOR = 3.0  # for reference videos
 WHOLE_FRAME = 0.0  # iPER, FashionVideo and the official evaluation: the centred square of the full frame
 CROP_SIDE = 512  # pixels, the released resolution
 

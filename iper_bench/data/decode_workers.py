@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from iper_bench.data.clip import Images
+from iper_bench.data.worker_process import begin_worker
 
 VARIABLE = "IPER_BENCH_DECODE_WORKERS"
 SLOTS = 5  # batches in shared memory: four ahead of the one in hand
@@ -138,16 +138,8 @@ def _decode(recipe: Recipe, first: int | None, slot_bytes: int) -> Images | Shap
 
 
 def _prepare_worker(memory: Any) -> None:
-    """Make a worker leave Ctrl-C to the program, start no workers itself, and end when the program ends."""
+    """Make a worker start no workers itself; see also :func:`begin_worker`."""
     global _memory
     _memory = memory
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin_worker()
     os.environ[VARIABLE] = "0"
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

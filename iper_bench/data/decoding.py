@@ -21,6 +21,7 @@ import numpy as np
 
 from iper_bench.data.clip import Clip, Images
 from iper_bench.data.decode_workers import VARIABLE, Job, Recipe, close_workers, may_start, workers_of
+from iper_bench.data.worker_process import usable_cores
 from iper_bench.errors import UserError
 
 __all__ = ["close_workers", "frame_stream", "worker_count"]
@@ -86,9 +87,7 @@ def worker_count(frames: int) -> int:
                 hint=f"{VARIABLE}=0",
             )
         return int(named)
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    return min(MOST_WORKERS, cores - 1) if frames >= FEWEST_FRAMES else 0
+    return min(MOST_WORKERS, usable_cores() - 1) if frames >= FEWEST_FRAMES else 0
 
 
 def _decoded_elsewhere(

@@ -22,25 +22,33 @@ def printable(name: str) -> str:
 
 
 def frame_ids(stems: Sequence[str]) -> list[Id]:
-    """Ids of the files of one folder, from their names without ending.
+    """Ids of the files of one folder, from their names without ending: the number of :func:`number_spans`; a
+    name without one is its own id. Ids may repeat (``"1"`` and ``"01"``).
+    """
+    spans = number_spans(stems)
+    return [
+        stem if span is None else int(stem[slice(*span)]) for stem, span in zip(stems, spans, strict=True)
+    ]
+
+
+def number_spans(stems: Sequence[str]) -> list[tuple[int, int] | None]:
+    """Where in every name of one folder, without ending, its number stands: start and end.
 
     One run of digits in a name is its number (``"000012"``, ``"frame_12"`` -> 12). Where names hold several
     runs and agree in all but one of them (``"take2_0001"``, ``"take2_0002"``), that one is the number. Any
-    other name is its own id. Ids may repeat (``"1"`` and ``"01"``).
+    other name has none.
     """
     alike: dict[str, list[tuple[int, ...]]] = defaultdict(list)
-    for stem in stems:
-        alike[_DIGITS.sub("0", stem)].append(_runs(stem))
-    place = {skeleton: _varying(rows) for skeleton, rows in alike.items()}
-    ids: list[Id] = []
-    for stem in stems:
-        column = place[_DIGITS.sub("0", stem)]
-        ids.append(stem if column is None else _runs(stem)[column])
-    return ids
-
-
-def _runs(stem: str) -> tuple[int, ...]:
-    return tuple(int(run) for run in _DIGITS.findall(stem))
+    skeletons = [_DIGITS.sub("0", stem) for stem in stems]
+    for stem, skeleton in zip(stems, skeletons, strict=True):
+        alike[skeleton].append(tuple(int(run) for run in _DIGITS.findall(stem)))
+    places = {skeleton: _varying(rows) for skeleton, rows in alike.items()}
+    found: list[tuple[int, int] | None] = []
+    for stem, skeleton in zip(stems, skeletons, strict=True):
+        column = places[skeleton]
+        runs = () if column is None else tuple(_DIGITS.finditer(stem))
+        found.append(None if column is None else runs[column].span())
+    return found
 
 
 def _varying(rows: Sequence[tuple[int, ...]]) -> int | None:

@@ -17,8 +17,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,11 +25,14 @@ from typing import Any
 
 import numpy as np
 
+from iper_bench.array_file import ALONE, read_arrays
 from iper_bench.atomic import write_bytes
 from iper_bench.body.recovery.keypoint_joints import LAYOUTS
 from iper_bench.data.clip import Floats
 from iper_bench.data.frame_name import frame_ids, printable
+from iper_bench.data.point_range import convert_points
 from iper_bench.errors import UserError, unknown_name
+from iper_bench.plain_pickle import read_limited
 
 HIGHEST = 1.1  # detectors write confidences a little above 1; more is another unit
 MOST_BYTES = 1 << 28  # of a JSON file: a thousand times what a frame needs
@@ -39,7 +40,6 @@ MOST_FRAMES = 1 << 20  # 11 hours at 25 frames per second
 FARTHEST = 1e6  # pixels; what lies beyond is another unit
 OPENPOSE, PICKLED, COCO = "body25", "cocoplus19", "coco17"  # layouts of the files of others
 _FORMS = ".npz with keypoints and layout, a folder of OpenPose JSON files, iPER's kps.pkl or a COCO .json"
-_DAMAGED = (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -108,16 +108,9 @@ def write_keypoints(path: Path, keypoints: Keypoints) -> None:
 
 def _own(path: Path) -> Keypoints:
     where = printable(str(path))
-    try:
-        with path.open("rb") as stream:
-            archive = np.load(stream, allow_pickle=False)
-            arrays = {key: archive[key] for key in ("keypoints", "layout") if key in archive.files}
-    except OSError as error:
-        raise UserError(
-            f"cannot read: {error.strerror or 'no array file'}", where=where, expected=_FORMS
-        ) from error
-    except (*_DAMAGED, AttributeError) as error:
-        raise UserError("no file of keypoints", where=where, expected=_FORMS) from error
+    arrays = read_arrays(path, ("keypoints", "layout"), what="no file of keypoints", expected=_FORMS)
+    if ALONE in arrays:
+        raise UserError("no file of keypoints", where=where, expected=_FORMS)
     for field in ("keypoints", "layout"):
         if field not in arrays:
             raise UserError(f"no field '{field}'", where=where, expected="keypoints (T, J, 3) and layout")
@@ -155,8 +148,7 @@ def _pickled(path: Path, frame: tuple[int, int]) -> Floats:
         raise UserError(
             f"field 'kps' is {shape}", where=where, expected=f"numbers (T, {joints}, 2) in [-1, 1]"
         )
-    # x, y order: the width comes first
-    pixels = (points.astype(np.float64) + 1.0) / 2.0 * np.array([frame[1], frame[0]], np.float64)
+    pixels = convert_points(points.astype(np.float64), "signed", "pixels", frame)
     return _checked(np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=2), where, "kps")
 
 
@@ -326,14 +318,10 @@ def _checked(values: np.ndarray[Any, Any], where: str, field: str, *, numbered: 
 def _json(path: Path) -> Any:
     where = printable(str(path))
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(
-                f"{path.stat().st_size} bytes",
-                where=where,
-                expected=f"at most {MOST_BYTES} bytes of keypoints",
-            )
-        return json.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read: {error.strerror}", where=where, expected=_FORMS) from error
+        content = read_limited(path, MOST_BYTES)
+    except UserError as error:
+        raise UserError(error.what, where=where, expected=_FORMS) from error
+    try:
+        return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # also text that is not UTF-8 and endless digits
         raise UserError("no JSON that can be read", where=where, expected=_FORMS) from error

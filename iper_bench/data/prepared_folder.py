@@ -32,11 +32,13 @@ from iper_bench.data.safe_path import inside
 from iper_bench.errors import UserError
 from iper_bench.hashing import file_sha256
 from iper_bench.lock import take
+from iper_bench.plain_pickle import read_limited
 
 FORMAT = 1
 FOLDER_MARK, CLIP_MARK = "prepared.json", "clip.json"
 CLIPS, IMAGES, MASKS = "clips", "images", "masks"
 TRACK, BOXES, KEYPOINTS = "track.npz", "boxes.npz", "keypoints.npz"
+LARGEST_RECORD = 1 << 28  # bytes; a digest per frame, 100 bytes each
 _LOCK = ".lock"
 _HINT = "--overwrite to make them anew, or --out FOLDER for another copy"
 
@@ -51,7 +53,6 @@ class PreparedSettings:
     factor: of the crop, see :func:`iper_bench.data.crop.active_box`.
     fps: rate to which videos were brought, ``None`` = their own.
     smooth: whether recovered tracks were smoothed.
-    weights, boxes, keypoints: what identifies the content of the files that were given, ``None`` = none.
     """
 
     dataset: str
@@ -60,9 +61,6 @@ class PreparedSettings:
     factor: float
     fps: float | None = None
     smooth: bool = True
-    weights: str | None = None
-    boxes: str | None = None
-    keypoints: str | None = None
 
     def difference(self, other: Mapping[str, Any]) -> str | None:
         """The first setting that ``other`` (a former ``prepared.json``) has another value of, in words."""
@@ -84,7 +82,8 @@ class ClipRecord:
     frame_size: (height, width) of the original frames.
     crop_box: (x0, x1, y0, y1) in pixels of them. scale, start: pixel of the square frame = original pixel *
         scale - start (x, y).
-    inputs: what identifies the files that the clip was made from.
+    inputs: what identifies the files that the clip was made from, boxes and points included.
+    estimator: what identifies the weights by which its bodies were found, ``None`` = none were looked for.
     """
 
     frames: int
@@ -95,6 +94,7 @@ class ClipRecord:
     scale: float
     start: tuple[float, float]
     inputs: str
+    estimator: str | None = None
 
 
 class ClipWriter:
@@ -204,11 +204,15 @@ class PreparedFolder:
         """Where the clip lies. Raises UserError for a name that leads out of the folder."""
         return inside(self.root / CLIPS, name, where=f"clip of {self.root}")
 
-    def is_finished(self, name: str, inputs: str) -> bool:
+    def is_finished(self, name: str, inputs: str, estimator: str | None = None) -> bool:
         """Whether the clip is there and whole.
 
-        Raises UserError when it was made from other files than ``inputs`` say, unless ``overwrite``, and for
-        a record that cannot be read.
+        Parameters
+        ----------
+        estimator: by which its bodies are to be found; ``None`` = they are not to be looked for.
+
+        Raises UserError when it was made from other files than ``inputs`` say or its bodies were found by
+        another estimator, unless ``overwrite``, and for a record that cannot be read.
         """
         folder = self.clip_folder(name)
         record = _read_record(folder / CLIP_MARK)
@@ -220,6 +224,11 @@ class PreparedFolder:
             raise UserError(
                 "was prepared from other files than are there now", where=f"clip '{name}'", hint=_HINT
             )
+        found_by = record.get("estimator")
+        if estimator is not None and found_by != estimator:
+            if found_by is None or self._overwrite:
+                return False
+            raise UserError("has bodies of another estimator", where=f"clip '{name}'", hint=_HINT)
         return all((folder / part).is_file() for part in record["sha256"])
 
     def write_splits(self, splits: Mapping[str, Sequence[str]]) -> dict[str, int]:
@@ -246,7 +255,8 @@ class PreparedFolder:
         try:
             if path.exists():
                 return _object(path)
-            others = self.root.exists() and any(part.name != _LOCK for part in self.root.iterdir())
+            # hidden: the lock, and what a killed program left of a file it was writing
+            others = self.root.exists() and any(not part.name.startswith(".") for part in self.root.iterdir())
         except OSError as error:
             raise explain(error, str(self.root)) from error
         if others:
@@ -279,8 +289,8 @@ def _read_record(path: Path) -> dict[str, Any] | None:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes().decode("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(read_limited(path, LARGEST_RECORD).decode("utf-8"))
+    except (UserError, ValueError, RecursionError) as error:
         raise UserError("not a record of data prepare", where=str(path), hint="remove it") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(

@@ -14,14 +14,13 @@ No pickle is read. Values must be finite and camera scales above 0; a message na
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from iper_bench.array_file import ALONE, read_arrays
 from iper_bench.atomic import write_bytes
 from iper_bench.data.clip import BodyTrack, Floats
 from iper_bench.errors import UserError
@@ -29,8 +28,7 @@ from iper_bench.errors import UserError
 SMPL_COLUMNS = 85  # camera 3, pose 72, shape 10
 _FIELDS = {"betas": (10,), "poses": (72,), "cams": (3,)}
 _FORMS = ".npz with betas (10,), poses (T, 72), cams (T, 3), or an array smpls (T, 85)"
-#: what numpy and the modules behind it raise for files that are none or are damaged
-_DAMAGED = (ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+_NAMES = ("smpls", *_FIELDS, "body", "frame")
 
 
 @dataclass(frozen=True)
@@ -103,21 +101,8 @@ def require_frames(path: Path, track: BodyTrack, frames: int) -> None:
 
 
 def _arrays(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as stream:  # numpy alone leaves a damaged file open
-            loaded = np.load(stream, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return {"smpls": loaded}
-            arrays = {key: loaded[key] for key in loaded.files}
-    except OSError as error:
-        raise UserError(
-            f"cannot read: {error.strerror or 'not an array file'}", where=str(path), expected=_FORMS
-        ) from error
-    except _DAMAGED as error:
-        raise UserError("not a body track", where=str(path), expected=_FORMS) from error
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # another file in the archive
-        raise UserError("not a body track", where=str(path), expected=_FORMS)
-    return arrays
+    arrays = read_arrays(path, _NAMES, what="not a body track", expected=_FORMS)
+    return {"smpls": arrays[ALONE]} if ALONE in arrays else arrays
 
 
 def _numbers(path: Path, field: str, array: Any, shape: tuple[int, ...], *, per_frame: bool) -> Floats:

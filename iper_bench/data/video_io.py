@@ -24,7 +24,9 @@ import numpy as np
 
 from iper_bench.atomic import explain, write_bytes
 from iper_bench.data.image_io import MOST_PIXELS, Image, encode_png
+from iper_bench.data.picture_file import MOST_BYTES
 from iper_bench.errors import UserError
+from iper_bench.plain_pickle import read_limited
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 #: What OpenCV's wheel can write, by the file's ending. VP9 plays in browsers, FFV1 loses nothing; there is
@@ -246,9 +248,9 @@ def read_image(path: Path, *, grey: bool = False) -> Image:
     Raises UserError when it is missing or no image.
     """
     try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise UserError(f"cannot read: {error.strerror}", where=str(path), expected="an image") from error
+        content = np.frombuffer(read_limited(path, MOST_BYTES), np.uint8)
+    except UserError as error:
+        raise UserError(error.what, where=str(path), expected="an image") from error
     with _quiet():
         try:
             flag = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR

@@ -6,7 +6,6 @@ cannot be prepared does not end the others.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -17,8 +16,9 @@ from iper_bench.body.open_body import open_body_names
 from iper_bench.data.crop import CROP_SIDE, SOURCE_FACTOR, WHOLE_FRAME
 from iper_bench.data.frame_name import printable
 from iper_bench.data.prepared_folder import PreparedFolder, PreparedSettings
+from iper_bench.data.worker_process import usable_cores
 from iper_bench.errors import UserError, nearest
-from iper_bench.hashing import content_hash, file_sha256
+from iper_bench.hashing import file_sha256
 from iper_bench.progress import track as progress
 from iper_bench.tasks.prepare_clip import ClipOptions, ClipOutcome
 from iper_bench.tasks.prepare_source import RawDataset, open_raw
@@ -118,17 +118,17 @@ class PrepareReport:
         done = len(self.prepared) - len(self.failures)
         rate = f", {self.frames / self.seconds:.1f} a second" if self.frames and self.seconds > 0 else ""
         lines = [
-            ("prepared", f"{done} clips, {self.frames} frames in {self.seconds:.1f} s{rate}"),
-            ("kept", f"{self.kept} clips that were finished"),
+            ("prepared", f"{_clips(done)}, {self.frames} frames in {self.seconds:.1f} s{rate}"),
+            ("kept", f"{_clips(self.kept)} that {'was' if self.kept == 1 else 'were'} finished"),
         ]
         if self.failures:
-            lines.append(("failed", f"{len(self.failures)} clips, see above"))
+            lines.append(("failed", f"{_clips(len(self.failures))}, see above"))
         if self.without_track:
             names = self.without_track
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             shown = ", ".join(printable(name) for name in names[:3])
-            lines.append(("no track", f"{len(names)} clips: {shown}{more}; --body-weights FILE finds one"))
-        lines += [(f"split {split}", f"{count} clips") for split, count in self.splits.items()]
+            lines.append(("no track", f"{_clips(len(names))}: {shown}{more}; --body-weights FILE finds one"))
+        lines += [(f"split {split}", _clips(count)) for split, count in self.splits.items()]
         lines.append(("folder", str(self.folder)))
         return lines
 
@@ -152,7 +152,14 @@ def prepare(request: PrepareRequest) -> PrepareReport:
         factor = WHOLE_FRAME if request.dataset in UNCROPPED else SOURCE_FACTOR
     body = source.body if source.body in open_body_names() else LICENSED_BODY
     options = ClipOptions(
-        request.size, factor, body, source.body, request.fps, request.weights, request.smooth
+        request.size,
+        factor,
+        body,
+        source.body,
+        request.fps,
+        request.weights,
+        request.smooth,
+        estimator=None if request.weights is None else file_sha256(request.weights)[:16],
     )
     report = PrepareReport(folder_path)
     with PreparedFolder(folder_path, _settings(request, options), overwrite=request.overwrite) as folder:
@@ -173,7 +180,7 @@ def _work(
     report: PrepareReport,
 ) -> None:
     jobs = _jobs(request, source, names, folder, options, report)
-    workers = request.workers or (1 if request.weights is not None else _usable_cores())
+    workers = request.workers or (1 if request.weights is not None else usable_cores())
     workers = min(workers, len(names))
     outcomes = outcomes_here(jobs) if workers <= 1 else outcomes_elsewhere(jobs, workers)
     words = f"preparing {request.dataset}"
@@ -198,7 +205,7 @@ def _jobs(
     for name in names:
         try:
             clip = source.clip(name, keypoints=request.keypoints, boxes=request.boxes, alone=len(names) == 1)
-            if folder.is_finished(name, clip.inputs):
+            if folder.is_finished(name, clip.inputs, options.estimator if clip.track is None else None):
                 report.kept += 1
                 continue
             yield ClipJob(clip, folder.clip_folder(name), options)
@@ -237,9 +244,6 @@ def _settings(request: PrepareRequest, options: ClipOptions) -> PreparedSettings
         factor=float(options.factor),
         fps=options.fps,
         smooth=options.smooth,
-        weights=None if options.weights is None else file_sha256(options.weights)[:16],
-        boxes=_identity(request.boxes),
-        keypoints=_identity(request.keypoints),
     )
 
 
@@ -253,8 +257,9 @@ def _require_sense(request: PrepareRequest) -> None:
     ):
         if path is not None and not path.exists():
             raise UserError(f"no such file: {path}", where=option)
-    if request.weights is not None and request.weights.is_dir():
-        raise UserError(f"{request.weights} is a folder", where="--body-weights", expected="a file")
+    if request.weights is not None and not request.weights.is_file():
+        kind = "a folder" if request.weights.is_dir() else "no regular file"
+        raise UserError(f"{request.weights} is {kind}", where="--body-weights", expected="a file")
     for value, option, least in (
         (request.factor, "--factor", "0 or more"),
         (request.fps, "--fps", "above 0"),
@@ -264,21 +269,5 @@ def _require_sense(request: PrepareRequest) -> None:
             raise UserError(f"{value}", where=option, expected=f"a number {least}")
 
 
-def _identity(path: Path | None) -> str | None:
-    """What changes with the files of an option: the content of a file, names and sizes in a folder."""
-    if path is None:
-        return None
-    if path.is_file():
-        return file_sha256(path)[:16]
-    files = sorted(each for each in path.rglob("*") if each.is_file())
-    return content_hash(
-        [
-            [each.relative_to(path).as_posix().encode("utf-8", "surrogateescape").hex(), each.stat().st_size]
-            for each in files
-        ]
-    )
-
-
-def _usable_cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+def _clips(count: int) -> str:
+    return "1 clip" if count == 1 else f"{count} clips"

@@ -23,6 +23,7 @@ from iper_bench.data.clip import BodyTrack, Floats
 from iper_bench.data.crop import WHOLE_FRAME, Box, Crop, active_box, crop_frame, crop_matte, union_box
 from iper_bench.data.crop_camera import crop_camera
 from iper_bench.data.frame_name import printable
+from iper_bench.data.matte_file import read_matte
 from iper_bench.data.prepared_folder import (
     BOXES,
     IMAGES,
@@ -33,7 +34,7 @@ from iper_bench.data.prepared_folder import (
     ClipWriter,
 )
 from iper_bench.data.track_file import TrackFile, write_track
-from iper_bench.data.video_io import image_files, read_image
+from iper_bench.data.video_io import image_files
 from iper_bench.errors import UserError
 from iper_bench.tasks.notes import Notes
 from iper_bench.tasks.prepare_frames import RawClip, RawFrames, take_rows
@@ -55,7 +56,8 @@ class ClipOptions:
     size: side of the square frames. factor: of the crop, see :func:`iper_bench.data.crop.active_box`.
     body: name of the body model of the tracks, for the record. model: what it is loaded by.
     fps: see :class:`RawFrames`.
-    weights: of a body estimator, for clips without a track; ``None`` leaves them without one.
+    weights: of a body estimator, for clips without a track; ``None`` leaves them without one. estimator: what
+        identifies them, for the record.
     smooth: low-pass recovered tracks of more than 10 frames.
     threads: of the decoder.
     """
@@ -68,6 +70,7 @@ class ClipOptions:
     weights: Path | None = None
     smooth: bool = True
     threads: int = 0
+    estimator: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def _prepare(
     frames = RawFrames(clip, options.fps, threads=options.threads)
     if clip.track is not None:
         _require_track(clip, frames, clip.track)
-    person = _find_person(clip, frames)
+    person = _find_person(clip, frames, options.factor)
     box = _crop_box(person, frames, options.factor)
     writer = ClipWriter(folder)
     crop = _write_pictures(writer, clip, frames, box, options.size, stopped)
@@ -151,6 +154,7 @@ def _prepare(
         scale=float(crop.scale),
         start=(float(crop.start[0]), float(crop.start[1])),
         inputs=clip.inputs,
+        estimator=options.estimator if clip.track is None else None,
     )
     writer.finish(record)
     return len(frames.rows), tracked, [*frames.notes, *person.notes]
@@ -175,14 +179,10 @@ def _require_track(clip: RawClip, frames: RawFrames, file: TrackFile) -> None:
         )
 
 
-def _find_person(clip: RawClip, frames: RawFrames) -> _Person:
+def _find_person(clip: RawClip, frames: RawFrames, factor: float) -> _Person:
     """Boxes from the file of boxes, else the mattes, else the points, else the whole frame."""
     height, width = frames.size
-    points = None
-    if clip.keypoints is not None:
-        from iper_bench.data.keypoint_file import read_keypoints
-
-        points = read_keypoints(clip.keypoints, frame=frames.size, count=len(clip))
+    points, notes = _points(clip, frames, factor)
     if clip.boxes is not None:
         boxes = read_boxes(clip.boxes, count=len(clip))
     elif clip.mattes is not None:
@@ -196,7 +196,7 @@ def _find_person(clip: RawClip, frames: RawFrames) -> _Person:
         boxes = boxes_from_keypoints(points.points)
     else:
         boxes = np.tile(np.array([0, width, 0, height], np.float32), (len(clip), 1))
-    person = _Person(boxes, points)
+    person = _Person(boxes, points, notes)
     absent = np.flatnonzero(np.isnan(boxes).any(1))
     if len(absent):
         shown = ", ".join(str(row) for row in absent[:_SHOWN]) + (", ..." if len(absent) > _SHOWN else "")
@@ -204,6 +204,24 @@ def _find_person(clip: RawClip, frames: RawFrames) -> _Person:
             f"clip {printable(clip.name)}: nobody found in {len(absent)} of {len(clip)} frames ({shown})"
         )
     return person
+
+
+def _points(clip: RawClip, frames: RawFrames, factor: float) -> tuple[Keypoints | None, list[str]]:
+    """The 2-D points of the clip, and what to say of them.
+
+    Nobody says what the ``kps.pkl`` of MotionSynthetic hold. Points that merely lay there, and decide on
+    nothing because the whole frame is taken, are left out with a note when they cannot be read.
+    """
+    if clip.keypoints is None:
+        return None, []
+    from iper_bench.data.keypoint_file import read_keypoints
+
+    try:
+        return read_keypoints(clip.keypoints, frame=frames.size, count=len(clip)), []
+    except UserError as error:
+        if clip.points_given or factor != WHOLE_FRAME:
+            raise
+        return None, [f"clip {printable(clip.name)}: its points are left out: {error}"]
 
 
 def _crop_box(person: _Person, frames: RawFrames, factor: float) -> Box:
@@ -232,7 +250,7 @@ def _require_mattes(clip: RawClip, mattes: tuple[Path, ...]) -> None:
 
 
 def _matte(path: Path, size: tuple[int, int]) -> np.ndarray:
-    matte = read_image(path, grey=True)
+    matte = read_matte(path)
     if matte.shape != size:
         raise UserError(
             f"a matte of {matte.shape[1]}x{matte.shape[0]} pixels",

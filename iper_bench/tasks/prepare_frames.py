@@ -36,6 +36,7 @@ class RawClip:
     mattes: one file per frame, or ``None``.
     track: bodies, one per frame; cameras with the square frame as [-1, 1]. ``None`` = not known.
     keypoints, boxes: files of 2-D points and of person boxes, ``None`` = none.
+    points_given: whether somebody asked for the keypoints; else they lay beside the track.
     inputs: what identifies the files. place: of ``source`` in the root, which the record says; empty = the
         whole path.
     """
@@ -50,6 +51,7 @@ class RawClip:
     boxes: Path | None = None
     inputs: str = ""
     place: str = ""
+    points_given: bool = True
 
     def __len__(self) -> int:
         return len(self.names)
@@ -124,7 +126,8 @@ class RawFrames:
 
     def _plan(self, video: AvVideo, fps: float | None) -> None:
         where = printable(str(self._clip.source))
-        count = video.count + video.missing
+        video.require_whole()  # before its rate: where a cut leaves holes, times are uneven
+        count = video.count
         if count != len(self._clip):
             raise UserError(
                 f"{count} frames", where=where, expected=f"{len(self._clip)}, as the data set says"

@@ -13,7 +13,7 @@ from iper_bench.data.layouts.tree_clip import TreeClip
 from iper_bench.data.layouts.tree_dataset import TreeDataset
 from iper_bench.data.safe_path import inside
 from iper_bench.errors import UserError
-from iper_bench.hashing import content_hash
+from iper_bench.hashing import content_hash, file_sha256
 from iper_bench.tasks.prepare_frames import RawClip
 
 ARCHIVES = ("*.zip", "*.tar", "*.tar.gz", "*.tgz", "*.tar.gz.aa", "*.tgz.aa")
@@ -65,6 +65,8 @@ class RawDataset:
         """
         clip = self._dataset.clip(name)
         given = _given(keypoints, name, alone, "--keypoints")
+        points = given if given is not None else _published_keypoints(clip)
+        person = _given(boxes, name, alone, "--boxes")
         return RawClip(
             name,
             clip.source,
@@ -72,10 +74,11 @@ class RawDataset:
             clip.frame_files,
             clip.matte_files,
             clip.track_file if clip.has_track else None,
-            given if given is not None else _published_keypoints(clip),
-            _given(boxes, name, alone, "--boxes"),
-            _inputs(clip),
+            points,
+            person,
+            _inputs(clip, points, person),
             clip.source.relative_to(self.root).as_posix(),
+            points_given=given is not None,
         )
 
 
@@ -142,7 +145,7 @@ def _given(path: Path | None, name: str, alone: bool, option: str) -> Path | Non
     stem = inside(path, name, where=option)
     for ending in GIVEN:
         found = stem.with_name(stem.name + ending)
-        if found.exists():
+        if found.is_file() or found.is_dir():  # a pipe would be read for ever
             return found
     # OpenPose writes a folder of JSON files; for one clip it may be given as it is
     if alone and any(path.glob("*.json")):
@@ -161,14 +164,22 @@ def _published_keypoints(clip: TreeClip) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def _inputs(clip: TreeClip) -> str:
-    """What changes when the files of a clip do: their names and sizes."""
-    beside = [clip.track_path, _published_keypoints(clip), *(clip.matte_files or ())]
-    return content_hash([clip.parts.frames.content(), [_size(path) for path in beside if path is not None]])
-
-
-def _size(path: Path) -> int | None:
+def _inputs(clip: TreeClip, *beside: Path | None) -> str:
+    """What changes when the files of a clip do: names and sizes of frames and mattes, and the content of the
+    track and of the files ``beside`` it, which often change without another size.
+    """
     try:
-        return path.stat().st_size
-    except OSError:
-        return None
+        mattes = [path.stat().st_size if path.exists() else None for path in clip.matte_files or ()]
+        track = clip.track_path if clip.has_track else None
+        others = [None if path is None else _content(path) for path in (track, *beside)]
+    except OSError as error:
+        raise UserError(
+            f"cannot read: {error.strerror}", where=printable(str(error.filename or clip.name))
+        ) from error
+    return content_hash([clip.parts.frames.content(), mattes, others])
+
+
+def _content(path: Path) -> list[list[str]]:
+    """Names and digests of a file, or of the files of a folder."""
+    files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
+    return [[printable(each.name), file_sha256(each)] for each in files]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import sys
-import threading
 from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from iper_bench.data.worker_process import begin_worker
 from iper_bench.errors import UserError
 from iper_bench.tasks.prepare_clip import ClipOptions, ClipOutcome, prepare_clip
 from iper_bench.tasks.prepare_frames import RawClip
@@ -77,16 +76,8 @@ def _work(job: ClipJob) -> ClipOutcome:
 
 
 def _begin(stop: Any) -> None:
-    """Make a worker leave Ctrl-C and the terminal to the program, and end when the program ends."""
+    """Make a worker leave the terminal to the program; see also :func:`begin_worker`."""
     global _stop
     _stop = stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin_worker()
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115  bars of several processes would run over each other
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -223,8 +223,10 @@ def test_no_videos(video, tmp_path) -> None:
         AvVideo(tmp_path / "half.mp4")
     with pytest.raises(UserError, match=r"gone\.mp4: cannot read: No such file"):
         AvVideo(tmp_path / "gone.mp4")
-    with pytest.raises(UserError, match="cannot read: Is a directory"):
-        AvVideo(tmp_path)
+    os.mkfifo(tmp_path / "pipe.mp4")  # opened, it would wait for ever
+    for path in (tmp_path, tmp_path / "pipe.mp4"):
+        with pytest.raises(UserError, match="not a regular file"):
+            AvVideo(path)
 
 
 def test_sound_alone_is_no_video(tmp_path) -> None:

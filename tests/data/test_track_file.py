@@ -100,7 +100,7 @@ def test_smpls_with_other_columns(tmp_path: Path) -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no\.npz: cannot read: No such file"):
+    with pytest.raises(UserError, match=r"no\.npz: cannot read the file \(No such file"):
         read_track(tmp_path / "no.npz")
 
 

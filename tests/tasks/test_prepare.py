@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 from iper_bench.body.recovery.small import NETWORK, SmallHmr, SmallHmrConfig
 from iper_bench.body.recovery.weights import METADATA_KEY
 from iper_bench.data import prepared_folder
+from iper_bench.data.av_video import AvVideo
 from iper_bench.data.box_file import write_boxes
 from iper_bench.data.dataset import DATASETS
 from iper_bench.data.track_file import read_track
@@ -176,7 +178,11 @@ def test_other_settings_need_to_be_said(tmp_path) -> None:
 def test_other_files_need_to_be_said(tmp_path) -> None:
     root = iper(tmp_path / "iPER")
     run("iper", root)
-    write_pickle(root / "smpls/001/1/1/pose_shape.pkl", bodies("another") | {"more": np.zeros(9)})
+    track = root / "smpls/001/1/1/pose_shape.pkl"
+    size = track.stat().st_size
+    found = bodies("001/1/1")
+    write_pickle(track, found | {"pose": found["pose"][::-1].copy()})
+    assert track.stat().st_size == size  # what is fitted anew has the same shapes
     report = run("iper", root)
     assert (report.kept, report.exit_status) == (3, 3)
     assert "clip 001/1/1: " in report.failures[0]
@@ -227,6 +233,64 @@ def test_boxes_and_keypoints_of_every_clip(tmp_path) -> None:
     assert run("folder", root, boxes=one, clips=("anna",), overwrite=True).failures == []
 
 
+def test_boxes_of_one_clip_do_not_concern_the_others(tmp_path) -> None:
+    root = make_folder(tmp_path / "raw", clips=("anna", "ben"))
+    files = {name: tmp_path / f"{name}.npz" for name in ("anna", "ben")}
+    for place, (name, path) in enumerate(files.items()):
+        write_boxes(path, np.tile(np.array([8, 16 + place, 8, 20], np.float32), (4, 1)))
+        assert run("folder", root, boxes=path, clips=(name,)).failures == []
+    write_boxes(files["ben"], np.tile(np.array([9, 17, 8, 20], np.float32), (4, 1)))
+    assert run("folder", root, boxes=files["anna"], clips=("anna",)).kept == 1
+    failed = run("folder", root, boxes=files["ben"], clips=("ben",)).failures
+    assert "clip 'ben': was prepared from other files than are there now" in failed[0]
+
+
+def test_points_that_merely_lay_there_may_be_of_another_form(tmp_path) -> None:
+    root = make_motionsynthetic(tmp_path / "raw", layout="videos")
+    name = "MG_125611487366942_0_0017"
+    points = write_pickle(root / "poses" / name / "kps.pkl", {"joints": np.zeros((10, 25, 3))})
+    report = run("motionsynthetic", root)
+    assert (report.failures, len(report.prepared), report.without_track) == ([], 2, [])
+    assert f"clip {name}: its points are left out: " in report.notes[0]
+    assert "no field 'kps'" in report.notes[0]
+    assert not (root / "prepared/clips" / name / "keypoints.npz").exists()
+    # where they decide on the crop, or were asked for, they have to be right
+    for options in ({"factor": 1.3}, {"keypoints": points, "clips": (name,)}):
+        failed = run("motionsynthetic", root, out=tmp_path / f"{len(options)}", **options).failures
+        assert len(failed) == 1
+        assert "no field 'kps'" in failed[0]
+
+
+def test_pipes_are_not_waited_for(tmp_path) -> None:
+    root = make_folder(tmp_path / "raw", clips=("anna",))
+    given = tmp_path / "given"
+    given.mkdir()
+    os.mkfifo(given / "anna.npz")
+    for option in ("boxes", "keypoints"):
+        (failed,) = run("folder", root, **{option: given}).failures
+        assert "holds nothing for clip 'anna'" in failed
+    with pytest.raises(UserError, match="no regular file"):
+        run("folder", root, weights=given / "anna.npz")
+    (root / "anna" / "masks").mkdir()
+    os.mkfifo(root / "anna" / "masks" / "0000.png")
+    (failed,) = run("folder", root).failures
+    assert "0000.png: not a regular file" in failed
+
+
+def test_a_copy_in_the_root_adds_no_clips(tmp_path) -> None:
+    root = make_folder(tmp_path / "raw", clips=("anna",))
+    run("folder", root, out=root / "copies" / "small")
+    assert opened("folder", root).clip_names() == ["anna"]
+
+
+def test_a_killed_program_leaves_nothing_in_the_way(tmp_path) -> None:
+    """Killed before ``prepared.json`` was whole."""
+    root = make_folder(tmp_path / "raw", clips=("anna",))
+    (root / "prepared").mkdir()
+    (root / "prepared" / ".prepared.json.abc.part").write_bytes(b"{")
+    assert run("folder", root).failures == []
+
+
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
@@ -242,12 +306,10 @@ def test_bodies_are_found_where_there_is_no_track(tmp_path, weights) -> None:
     (root / "ben" / "track.npz").unlink()
     without = run("folder", root, factor=0.0)
     assert without.without_track == ["ben"]
-    assert ("no track", "1 clips: ben; --body-weights FILE finds one") in without.lines()
+    assert ("no track", "1 clip: ben; --body-weights FILE finds one") in without.lines()
     assert opened("folder", root).clip("ben").frames([1]).shape == (1, SIZE, SIZE, 3)
-    with pytest.raises(UserError, match="weights None, not"):
-        run("folder", root, factor=0.0, weights=weights)
-    report = run("folder", root, factor=0.0, weights=weights, overwrite=True)
-    assert (report.failures, report.without_track) == ([], [])
+    report = run("folder", root, factor=0.0, weights=weights)  # does what the summary said
+    assert (report.failures, report.without_track, report.kept) == ([], [], 1)
     found = read_track(root / "prepared/clips/ben/track.npz")
     assert found.body == "open-coarse"
     assert len(found.track) == 2
@@ -256,11 +318,15 @@ def test_bodies_are_found_where_there_is_no_track(tmp_path, weights) -> None:
     # the given track is not estimated anew
     given = read_track(root / "anna" / "track.npz").track
     np.testing.assert_array_equal(read_track(root / "prepared/clips/anna/track.npz").track.poses, given.poses)
+    # with or without the option again both are finished; bodies of other weights are not mixed in
+    assert [run("folder", root, factor=0.0, **one).kept for one in ({}, {"weights": weights})] == [2, 2]
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(weights.read_bytes() + b" ")
+    failed = run("folder", root, factor=0.0, weights=other).failures
+    assert ["has bodies of another estimator; try: --overwrite" in line for line in failed] == [True]
 
 
 def test_a_variable_rate_is_refused_or_resampled(tmp_path) -> None:
-    import av
-
     root = tmp_path / "raw"
     write_video(root / "even.mp4", "even", frames=4)
     with av.open(str(root / "even.mp4")) as source, av.open(str(root / "odd.mp4"), "w") as target:
@@ -270,6 +336,8 @@ def test_a_variable_rate_is_refused_or_resampled(tmp_path) -> None:
                 packet.pts = packet.dts = packet.pts + (2 * packet.duration if place > 1 else 0)
                 packet.stream = stream
                 target.mux(packet)
+    found = bodies("odd", 4)
+    np.savez(root / "odd.npz", betas=found["shape"][0], poses=found["pose"], cams=found["cams"])
     report = run("folder", root, factor=0.0)
     assert [each.name for each in report.prepared if each.error is None] == ["even.mp4"]
     assert "odd.mp4: the frame rate varies" in report.failures[0]
@@ -282,6 +350,33 @@ def test_a_variable_rate_is_refused_or_resampled(tmp_path) -> None:
     frames = opened("folder", root).clip("odd.mp4").frames(range(6))
     direct = opened("folder", root).clip("even.mp4").frames(range(4))
     np.testing.assert_array_equal(frames, direct[[0, 1, 1, 2, 2, 3]])
+    poses = opened("folder", root).clip("odd.mp4").track.poses  # every frame has its own body
+    np.testing.assert_array_equal(poses, found["pose"][[0, 1, 1, 2, 2, 3]].astype(np.float32))
+
+
+def test_a_cut_video_is_not_taken_for_one_of_variable_rate(tmp_path) -> None:
+    """Where frames are stored out of order, a cut loses some from between the last ones."""
+    root = tmp_path / "raw"
+    root.mkdir()
+    with av.open(str(root / "a.mkv"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 64
+        packets = []
+        for number in range(30):
+            packets += stream.encode(av.VideoFrame.from_ndarray(picture("a", number, 64)))
+        for packet in [*packets, *stream.encode()]:
+            if packet.pts != 12:
+                container.mux(packet)
+    whole = AvVideo(root / "a.mkv")
+    assert (whole.missing, whole.variable_rate) == (0, True)
+    content = (root / "a.mkv").read_bytes()
+    (root / "a.mkv").write_bytes(content[: len(content) * 2 // 3])
+    cut = AvVideo(root / "a.mkv")
+    assert cut.missing > 0
+    assert cut.variable_rate
+    (failed,) = run("folder", root).failures
+    assert "can be decoded, frame" in failed
+    assert "--fps" not in failed
 
 
 def test_archives_are_unpacked_when_asked(tmp_path) -> None:

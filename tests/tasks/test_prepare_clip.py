@@ -98,6 +98,7 @@ def test_a_cropped_clip(clip, tmp_path) -> None:
         "crop_box": list(box),
         "scale": crops[0].scale,
         "inputs": "abc",
+        "estimator": None,
     }
     np.testing.assert_allclose(start, crops[0].start)
     assert len(digests) == 2 * COUNT + 2

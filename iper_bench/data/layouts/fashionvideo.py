@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +87,7 @@ KIND = Kind(
     find=_find,
     expected="primitives, processed, or videos",
     subject=lambda name: name,
+    called=re.compile(r"[A-Za-z0-9+-]+\.mp4"),
     files={"train": "train.txt", "val": "val.txt", "test": "test.txt"},
     aliases={"test": "val"},
     found_splits=_found_splits,

@@ -27,6 +27,8 @@ from iper_bench.data.layouts.layout import Layout, require_utf8
 from iper_bench.data.layouts.opening import SIDE, Kind, open_kind
 from iper_bench.data.layouts.prepared import DEEPEST, FOLDER
 from iper_bench.data.layouts.tree_dataset import TreeDataset
+from iper_bench.data.picture_file import is_inside
+from iper_bench.data.prepared_folder import FOLDER_MARK
 from iper_bench.data.safe_path import inside
 from iper_bench.errors import UserError
 
@@ -92,7 +94,7 @@ class OwnLayout(Layout):
 
     def names(self) -> list[str]:
         """See :class:`Layout`. Raises UserError also when there is no clip."""
-        found = sorted(_clips_below(self._root, ""))
+        found = sorted(_clips_below(self._root, "", self._root))
         if not found:
             pictures = any(is_picture(entry.name) for entry in scanned(self._root))
             raise UserError(
@@ -120,16 +122,18 @@ def _track(candidates: list[Path]) -> TrackSource:
     return pose_shape_track(path) if path.suffix == ".pkl" else array_track(path)
 
 
-def _clips_below(folder: Path, name: str) -> list[str]:
-    if name.count("/") >= DEEPEST:
-        return []
+def _clips_below(folder: Path, name: str, root: Path) -> list[str]:
+    if name.count("/") >= DEEPEST or (name and (folder / FOLDER_MARK).is_file()):
+        return []  # a prepared copy holds the same clips again
     entries = scanned(folder)
     videos = [entry.name for entry in entries if is_video(entry.name) and not entry.is_dir()]
     if name and not videos and _is_clip(folder, entries):
         return [name]
-    folders = [entry.name for entry in entries if _may_hold_clips(entry)]
+    folders = [entry.name for entry in entries if _may_hold_clips(entry, folder)]
+    if folder.is_symlink() and name and not is_inside(folder, root):
+        folders = []  # what lies right there is refused by its name; a link to the whole disk is not walked
     full = {inner: require_utf8(f"{name}/{inner}" if name else inner, folder) for inner in videos + folders}
-    deeper = [clip for inner in folders for clip in _clips_below(folder / inner, full[inner])]
+    deeper = [clip for inner in folders for clip in _clips_below(folder / inner, full[inner], root)]
     return [full[video] for video in videos] + deeper
 
 
@@ -140,8 +144,11 @@ def _is_clip(folder: Path, entries: list[os.DirEntry[str]]) -> bool:
     return inner and any(is_picture(entry.name) for entry in scanned(folder / IMAGES))
 
 
-def _may_hold_clips(entry: os.DirEntry[str]) -> bool:
-    return entry.name not in OTHER_FOLDERS and entry.is_dir()
+def _may_hold_clips(entry: os.DirEntry[str], folder: Path) -> bool:
+    if entry.name in OTHER_FOLDERS or not entry.is_dir():
+        return False
+    # a link to a folder above would show every clip again and again
+    return not (entry.is_symlink() and folder.resolve().is_relative_to(Path(entry.path).resolve()))
 
 
 def _first_side(dataset: TreeDataset) -> int:
@@ -151,7 +158,15 @@ def _first_side(dataset: TreeDataset) -> int:
 
     source = dataset.layout.parts(dataset.found_names()[0]).frames
     files = source.files
-    image = read_picture_file(files[0]).image if files else next(video_frames(source.path, [0]))
+    try:
+        image = read_picture_file(files[0]).image if files else next(video_frames(source.path, [0]))
+    except UserError as error:
+        raise UserError(
+            f"the side of the frames is that of the first one, which cannot be used: {error.what}",
+            where=error.where,
+            expected="a whole first frame",
+            hint="--size PX says which side is wanted",
+        ) from error
     height, width = image.shape[:2]
     return height if height == width else SIDE
 
@@ -165,5 +180,4 @@ KIND = Kind(
     lists_all=True,
     smpl_place="track.npz in the clip's folder, or <clip>.npz beside it",
     default_size=_first_side,
-    uses_parent=False,
 )

@@ -137,13 +137,13 @@ class VideoSource(FrameSource):
         return [printable(self.path.name), self.path.stat().st_size]
 
     def oddities(self) -> list[str]:
-        """A cut file, and a frame rate that varies."""
+        """A cut file, or a frame rate that varies."""
         from iper_bench.data.av_video import AvVideo
 
         video, found = AvVideo(self.path), []
         if video.missing:
             found.append(f"cut: holds {video.count} of {video.count + video.missing} frames")
-        if video.variable_rate:
+        elif video.variable_rate:  # of a cut video the holes, not the rate
             found.append("the frame rate varies: frames are not shown equally long")
         return found
 

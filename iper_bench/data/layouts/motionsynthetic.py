@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from iper_bench.data.layouts.clip_parts import TrackSource, pose_shape_track
@@ -77,6 +78,7 @@ KIND = Kind(
     find=_find,
     expected="primitives, processed, or videos with poses",
     subject=_subject,
+    called=re.compile(r".+_[0-9]{4}"),
     files={"train": "train.txt", "val": "val.txt", "test": "test.txt"},
     aliases={"test": "val"},
     smpl_place="poses/<name>/pose_shape.pkl of the release",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,8 @@ class Kind:
     found_splits: root -> splits that follow from folders or other files, used where ``files`` are missing.
     lists_all: whether the split ``all`` holds every clip on the disk; else a split file is compulsory.
     default_size: side of the frames when nobody says.
-    uses_parent: whether ``$IPER_BENCH_DATA`` itself may be the root.
+    called: what its clips are called. Several datasets have folders of the same names, so
+        ``$IPER_BENCH_DATA`` itself is the root only if a clip of such a name is there; ``None``: never.
     """
 
     name: str
@@ -46,7 +48,7 @@ class Kind:
     lists_all: bool = False
     smpl_place: str = "a track for every clip"
     default_size: Callable[[TreeDataset], int] = lambda dataset: SIDE
-    uses_parent: bool = True
+    called: re.Pattern[str] | None = None
 
 
 def open_kind(kind: Kind, *, root: str | None, size: int | None, prepared: bool = True) -> TreeDataset:
@@ -63,7 +65,7 @@ def open_kind(kind: Kind, *, root: str | None, size: int | None, prepared: bool 
     UserError when the folder holds no layout of the dataset, a prepared copy of another one, or no split
     file.
     """
-    folder = find_root(kind.name, root, lambda path: kind.uses_parent and _is_here(kind, path))
+    folder = find_root(kind.name, root, lambda path: _is_here(kind, path))
     copy = find_prepared(folder) if prepared else None
     if copy is not None and copy.dataset != kind.name:
         raise UserError(
@@ -100,8 +102,13 @@ def file_splits(folder: Path, files: Mapping[str, str]) -> dict[str, Callable[[]
 
 
 def _is_here(kind: Kind, folder: Path) -> bool:
+    if kind.called is None:
+        return False
     copy = find_prepared(folder)
-    return (copy is not None and copy.dataset == kind.name) or kind.find(folder) is not None
+    if copy is not None:
+        return copy.dataset == kind.name
+    layout = kind.find(folder)
+    return layout is not None and any(kind.called.fullmatch(name) for name in layout.names())
 
 
 def _splits(

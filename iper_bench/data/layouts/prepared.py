@@ -14,13 +14,21 @@ from iper_bench.data.frame_name import printable
 from iper_bench.data.layouts.clip_parts import ClipParts, MatteSource, array_track
 from iper_bench.data.layouts.frame_source import ListedSource, picture_names, scanned
 from iper_bench.data.layouts.layout import Layout, require_utf8
-from iper_bench.data.prepared_folder import CLIP_MARK, CLIPS, FOLDER_MARK, FORMAT, IMAGES, MASKS, TRACK
+from iper_bench.data.prepared_folder import (
+    CLIP_MARK,
+    CLIPS,
+    FOLDER_MARK,
+    FORMAT,
+    IMAGES,
+    LARGEST_RECORD,
+    MASKS,
+    TRACK,
+)
 from iper_bench.data.safe_path import inside
 from iper_bench.errors import UserError
 from iper_bench.plain_pickle import read_limited
 
 FOLDER = "prepared"  # in the root of the published data
-LARGEST_RECORD = 1 << 28  # bytes; a digest per frame, 100 bytes each
 DEEPEST = 8  # parts of a clip's name
 
 

@@ -177,11 +177,11 @@ class TreeClip(Clip):
     def _matte(self, path: Path, index: int) -> Images:
         import cv2
 
-        from iper_bench.data.video_io import read_image
+        from iper_bench.data.matte_file import read_matte
 
         where = self._where(path, index)
         try:
-            matte = read_image(path, grey=True)
+            matte = read_matte(path)
         except UserError as error:
             raise UserError(error.what, where=where, expected="a matte for every frame") from error
         height, width = matte.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -81,8 +82,6 @@ class TreeDataset(Dataset):
         if made_with.startswith("open-"):
             return made_with
         if default.startswith("open-"):
-            if Path(made_with).is_file():
-                return made_with
             raise UserError(
                 f"prepared with the body '{printable(made_with)}', which is not here",
                 where=printable(str(self.layout.prepared.folder)),
@@ -94,10 +93,14 @@ class TreeDataset(Dataset):
     @property
     def prepare_command(self) -> str:
         """What to type to prepare the dataset."""
-        root = str(self.root)
+        root = self._typed_root
         if isinstance(self.layout, PreparedLayout) and self.layout.prepared.folder == self.root:
-            return f"iper-bench data prepare {self.name} --out {printable(root)} --data-root ROOT"
-        return f"iper-bench data prepare {self.name} --data-root {printable(root)}"
+            return f"iper-bench data prepare {self.name} --out {root} --data-root ROOT"
+        return f"iper-bench data prepare {self.name} --data-root {root}"
+
+    @property
+    def _typed_root(self) -> str:
+        return shlex.quote(printable(str(self.root)))
 
     def splits(self) -> list[str]:
         """Sorted names of the splits."""
@@ -184,7 +187,7 @@ class TreeDataset(Dataset):
                 f"clip '{printable(name)}' is listed but not there{more}",
                 where=where,
                 expected=printable(str(self.layout.place(name))),
-                hint=f"iper-bench data verify {self.name} --data-root {printable(str(self.root))}",
+                hint=f"iper-bench data verify {self.name} --data-root {self._typed_root}",
             )
         self.layout.require_ready(name, self.prepare_command)
 

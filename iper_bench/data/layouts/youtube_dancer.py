@@ -13,7 +13,8 @@ from iper_bench.data.layouts.opening import Kind, open_kind
 from iper_bench.data.layouts.tree_dataset import Splits, TreeDataset
 
 MATTES = (("parse", "{first}_alpha.png"),)
-_METAPIX = re.compile(r"(train|test)_([0-9]+)_img")
+#: names of the clips of MetaPix' cut
+METAPIX = re.compile(r"(train|test)_([0-9]+)_img")
 _EVALUATOR = re.compile(r"(.+)_[0-9]+\.mp4")
 
 
@@ -46,7 +47,7 @@ class MetaPixLayout(FolderLayout):
 
     def names(self) -> list[str]:
         """See :class:`Layout`; other folders are no clips."""
-        return [name for name in super().names() if _METAPIX.fullmatch(name)]
+        return [name for name in super().names() if METAPIX.fullmatch(name)]
 
 
 def _find(root: Path) -> Layout | None:
@@ -58,7 +59,7 @@ def _find(root: Path) -> Layout | None:
             track=lambda _, folder: pose_shape_track(folder / "pose_shape.pkl"),
             mattes=MATTES,
         )
-    if any(_METAPIX.fullmatch(path.name) for path in root.iterdir()):
+    if any(METAPIX.fullmatch(path.name) for path in root.iterdir()):
         return MetaPixLayout("metapix", (root,), track=lambda _, f: pose_shape_track(f / "pose_shape.pkl"))
     if not (root / "videos").is_dir():
         return None
@@ -72,16 +73,16 @@ def _found_splits(root: Path) -> Splits:
         return {}
     splits: dict[str, Callable[[], list[str]]] = {}
     for split in ("train", "test"):
-        if any(name.startswith(f"{split}_") and _METAPIX.fullmatch(name) for name in folders_at(root, 1)):
+        if any(name.startswith(f"{split}_") and METAPIX.fullmatch(name) for name in folders_at(root, 1)):
             splits[split] = lambda head=split: [  # type: ignore[misc]
-                name for name in folders_at(root, 1) if (m := _METAPIX.fullmatch(name)) and m[1] == head
+                name for name in folders_at(root, 1) if (m := METAPIX.fullmatch(name)) and m[1] == head
             ]
     return splits
 
 
 def _subject(name: str) -> str:
     """The dancer: the YouTube id, or the number of the video in MetaPix."""
-    found = _METAPIX.fullmatch(name)
+    found = METAPIX.fullmatch(name)
     if found:
         return found[2]
     shown = _EVALUATOR.fullmatch(name)
@@ -93,6 +94,7 @@ KIND = Kind(
     find=_find,
     expected="processed/<id>_<n>.mp4, the folders of MetaPix, or videos",
     subject=_subject,
+    called=re.compile(rf"[A-Za-z0-9_-]{{11}}_[0-9]+\.mp4|{METAPIX.pattern}"),
     files={"train": "train.txt", "val": "val.txt", "test": "test.txt"},
     found_splits=_found_splits,
     lists_all=True,

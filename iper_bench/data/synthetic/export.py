@@ -34,7 +34,7 @@ from iper_bench.data.synthetic.casting import ACTION, TEST, TRAIN, Part
 from iper_bench.data.synthetic.config import SyntheticConfig
 from iper_bench.data.synthetic.dataset import SyntheticDataset
 from iper_bench.data.synthetic.export_clip import EMPTY, FPS, VIEWS, ExportedClip
-from iper_bench.data.synthetic.export_readme import README
+from iper_bench.data.synthetic.export_readme import MANIFEST, README
 from iper_bench.data.synthetic.folder import manifest_of
 from iper_bench.data.video_io import VideoFile
 from iper_bench.errors import UserError
@@ -42,7 +42,7 @@ from iper_bench.progress import track
 
 FORMAT = 1
 LAYOUT = "motionsynthetic"
-MANIFEST, CLIP_MANIFEST = "export.json", "clip.json"
+CLIP_MANIFEST = "clip.json"
 SPLITS = {"train": TRAIN, "val": TEST}  # names of the layout, and of the embedded dataset
 
 
@@ -67,15 +67,21 @@ def export_motionsynthetic(out: Path, dataset: SyntheticDataset, parts: Iterable
     _claim(out, dataset)
     write_text(out / "README.txt", README)
     names = clip_names(dataset)
-    for part in track(sorted(parts), f"rendering {LAYOUT} {dataset.config.size} px"):
-        clip = ExportedClip(dataset.film, part, names[part])
-        if not _is_whole(out, clip.name):
-            _write_clip(out, clip)
+    try:
+        for part in track(sorted(parts), f"rendering {LAYOUT} {dataset.config.size} px"):
+            clip = ExportedClip(dataset.film, part, names[part])
+            if not _is_whole(out, clip.name):
+                _write_clip(out, clip)
+    finally:  # also when it is interrupted, so that what is finished can be used
+        _write_splits(out, dataset, names)
+    return out
+
+
+def _write_splits(out: Path, dataset: SyntheticDataset, names: dict[Part, str]) -> None:
     for file, split in SPLITS.items():
         finished = sorted(name for part in dataset.parts(split) if _files_of(out, name := names[part]))
         if finished:
             write_text(out / f"{file}.txt", "".join(f"{name}\n" for name in finished))
-    return out
 
 
 def clip_names(dataset: SyntheticDataset) -> dict[Part, str]:

@@ -1,5 +1,6 @@
 """The text that stands in an exported folder, see :mod:`iper_bench.data.synthetic.export`."""
 
+MANIFEST = "export.json"  # by which an exported folder is known
 README = """\
 This folder was written by `iper-bench data make-synthetic --layout motionsynthetic`. It holds procedurally
 made people in the folder layout of the MotionSynthetic dataset, and the exact truth beside it. No frame

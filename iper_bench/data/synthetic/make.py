@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iper_bench.atomic import write_json, write_text
+from iper_bench.data.dataset import DATA_VARIABLE
 from iper_bench.data.synthetic.cache import FrameCache, cache_folder
 from iper_bench.data.synthetic.casting import Part
 from iper_bench.data.synthetic.config import SyntheticConfig
-from iper_bench.data.synthetic.dataset import DATA_VARIABLE, NAME, SyntheticDataset
+from iper_bench.data.synthetic.dataset import NAME, SyntheticDataset
 from iper_bench.data.synthetic.export import LAYOUT, export_motionsynthetic
 from iper_bench.data.synthetic.film import RenderedFilm
 from iper_bench.data.synthetic.folder import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iper_bench.data.verify.pictures import Seen, decode_pictures, video_fault
+from iper_bench.data.worker_process import begin_worker
 from iper_bench.errors import UserError
 
 PICTURES = 64  # of one piece of work: a second or so
@@ -66,7 +66,7 @@ def decode_all(pieces: Iterable[Piece], jobs: int) -> Iterator[tuple[Piece, list
         yield from ((piece, decode_piece(piece)) for piece in pieces)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker)
     waiting: deque[tuple[Piece, Future[list[Seen]]]] = deque()
     try:
         for piece in pieces:
@@ -89,8 +89,3 @@ def decode_all(pieces: Iterable[Piece], jobs: int) -> Iterator[tuple[Piece, list
 def _finished(waiting: deque[tuple[Piece, Future[list[Seen]]]]) -> tuple[Piece, list[Seen]]:
     piece, future = waiting.popleft()
     return piece, future.result()
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C is for the program; it ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -27,6 +27,7 @@ from iper_bench.data.safe_path import inside
 from iper_bench.data.verify.finding import Finding
 from iper_bench.errors import UserError
 from iper_bench.hashing import file_sha256
+from iper_bench.plain_pickle import read_limited
 from iper_bench.progress import track
 
 FORMAT = 1
@@ -90,17 +91,15 @@ def read_manifest(path: Path, root: Path) -> dict[str, FileRecord]:
     """
     where = printable(str(path))
     try:
-        if path.stat().st_size > LARGEST:
-            raise UserError(f"more than {LARGEST} bytes", where=where, expected="a manifest of files")
-        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unrepeated)
-    except OSError as error:
-        raise UserError(
-            f"cannot be read: {error.strerror}", where=where, expected="a file of --write-manifest"
-        ) from error
+        text = read_limited(path, LARGEST)
+    except UserError as error:
+        raise UserError(error.what, where=where, expected="a file of --write-manifest") from error
+    try:
+        content = json.loads(text.decode("utf-8"), object_pairs_hook=_unrepeated)
     except (ValueError, RecursionError) as error:
-        text = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"not a manifest: {text}", where=where, expected="a file of --write-manifest"
+            f"not a manifest: {reason}", where=where, expected="a file of --write-manifest"
         ) from error
     if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
         raise UserError("has no 'files'", where=where, expected="a file of --write-manifest")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from iper_bench.data.image_io import MOST_PIXELS
 from iper_bench.data.picture_file import FrameError, read_picture_file
 from iper_bench.errors import UserError
 
 Size = tuple[int, int]
+
+VARIES = "its frame rate varies"
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,9 @@ def _decoded(folder: Path, name: str) -> Seen:
 
 
 def picture_header(path: Path) -> Seen:
-    """Size of a picture by its header; nothing is decoded, and damage behind the header is not seen."""
+    """Size of a picture by its header; nothing is decoded, and damage behind the header is not seen. A size
+    that would not be decoded is a fault.
+    """
     from PIL import Image
 
     from iper_bench.data.picture_file import FORMATS
@@ -47,8 +53,15 @@ def picture_header(path: Path) -> Seen:
     try:
         if not path.is_file():  # opening a pipe would wait for ever
             return Seen(path.name, fault="not a regular file")
-        with Image.open(path, formats=FORMATS) as opened:
-            return Seen(path.name, (opened.height, opened.width))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # it goes on, and we say more
+            with Image.open(path, formats=FORMATS) as opened:
+                height, width = opened.height, opened.width
+        if height * width > MOST_PIXELS:
+            return Seen(path.name, fault=f"{width} x {height} pixels; at most {MOST_PIXELS} in all")
+        return Seen(path.name, (height, width))
+    except Image.DecompressionBombError:
+        return Seen(path.name, fault=f"more than {MOST_PIXELS} pixels")
     except Exception as error:  # Pillow raises nearly anything for a damaged header
         detail = error.strerror if isinstance(error, OSError) and error.strerror else "no header of a picture"
         return Seen(path.name, fault=detail)
@@ -82,6 +95,6 @@ def video_fault(path: Path, *, deep: bool) -> str:
                 pass
         elif video.missing:
             return f"its header promises {video.count + video.missing} frames, {video.count} are there"
-        return "its frame rate varies" if video.variable_rate else ""
+        return VARIES if video.variable_rate else ""
     except UserError as error:
         return error.what

@@ -6,15 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from iper_bench.data.prepared_folder import CLIP_MARK
+from iper_bench.data.prepared_folder import CLIP_MARK, LARGEST_RECORD
 from iper_bench.data.safe_path import inside
 from iper_bench.data.verify.finding import Finding
 from iper_bench.data.verify.place import refusal, relative
 from iper_bench.errors import UserError
 from iper_bench.hashing import file_sha256
 from iper_bench.plain_pickle import read_limited
-
-LARGEST_RECORD = 1 << 28  # bytes; a digest per frame, 100 bytes each
 
 
 def record_findings(clip: str, folder: Path, root: Path, *, deep: bool, prepare: str) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from iper_bench.data.layouts.layout import Layout
 from iper_bench.data.verify.deep_decode import Piece, picture_pieces
 from iper_bench.data.verify.finding import Finding
 from iper_bench.data.verify.frame_names import name_findings
-from iper_bench.data.verify.pictures import Seen, empty_files, picture_header, video_fault
+from iper_bench.data.verify.pictures import VARIES, Seen, empty_files, picture_header, video_fault
 from iper_bench.data.verify.place import refusal, relative
 from iper_bench.errors import UserError
 
@@ -22,6 +22,7 @@ from iper_bench.errors import UserError
 KNOWN_BESIDE = ("kps.pkl", "front_path.json", "clip.json", "boxes.npz", *TRACKS_INSIDE, *OTHER_FOLDERS)
 _SHOWN = 3  # names in one line
 _AGAIN = "get the files again"
+_RESAMPLE = "data prepare with --fps N, which takes the frames nearest in time"
 
 
 @dataclass
@@ -103,7 +104,8 @@ def _frames(check: ClipCheck, parts: ClipParts, names: Sequence[str], root: Path
         check.pieces.append(Piece(name, place))
         fault = video_fault(place, deep=False)
         if fault:
-            yield Finding("broken_video", fault, name, relative(place, root), _AGAIN)
+            hint = _RESAMPLE if fault == VARIES else _AGAIN
+            yield Finding("broken_video", fault, name, relative(place, root), hint)
         return
     folder = relative(place, root)
     check.pieces += picture_pieces(name, place, names)

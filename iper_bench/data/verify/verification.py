@@ -5,15 +5,16 @@ A refusal that would end any other command is one finding here, and the next cli
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from iper_bench.data.dataset import DATASETS, Dataset
 from iper_bench.data.frame_name import printable
+from iper_bench.data.layouts import youtube_dancer
 from iper_bench.data.layouts.prepared import PreparedLayout
 from iper_bench.data.layouts.tree_dataset import TreeDataset
+from iper_bench.data.synthetic.export_readme import MANIFEST
 from iper_bench.data.verify.counting import count_clips, count_findings
 from iper_bench.data.verify.deep_decode import decode_all
 from iper_bench.data.verify.facts import Facts, published_facts
@@ -31,10 +32,9 @@ from iper_bench.data.verify.rendered_check import check_rendered
 from iper_bench.data.verify.report import Report
 from iper_bench.data.verify.split_check import check_splits, distinct
 from iper_bench.data.verify.tree_clip_check import ClipCheck, check_clip, decoded_findings, size_findings
+from iper_bench.data.worker_process import usable_cores
 from iper_bench.errors import UserError
 from iper_bench.progress import track
-
-METAPIX = "metapix"  # the cut of another publication, of other videos: the published numbers are not of it
 
 
 @dataclass(frozen=True)
@@ -114,16 +114,17 @@ def _folder(root: Path | None, request: VerifyRequest) -> Path:
 
 
 def _verify_tree(dataset: TreeDataset, report: Report, request: VerifyRequest) -> None:
-    facts = None if dataset.layout.words == METAPIX else published_facts(dataset.name)
+    facts = _facts(dataset)
     lists, findings = check_splits(dataset, dataset.root, facts)
     report.findings += findings
     found = _found_names(dataset, report)
     names = [name for name in distinct(lists) if _is_here(dataset, name, report)]
+    lacking = set(distinct(lists)) - set(names)  # whose finding is there
     if set(dataset.splits()) <= {*lists, "test"}:  # else a list that cannot be used may hold the others
         for name in sorted(set(found) - set(distinct(lists))):
             file = relative(dataset.layout.place(name), dataset.root)
             report.findings.append(Finding("unlisted_clip", "no split lists it", name, file))
-    checks = _checks(dataset, sorted({*names, *found}), report)
+    checks = _checks(dataset, sorted({*names, *found} - lacking), report)
     if isinstance(dataset.layout, PreparedLayout):
         if dataset.layout.prepared.folder != dataset.root:
             report.notes.append("this is the prepared copy; --published looks at the data it was made from")
@@ -139,6 +140,22 @@ def _verify_tree(dataset: TreeDataset, report: Report, request: VerifyRequest) -
     if request.deep:
         report.findings += _decoded(checks, dataset.root, request)
     _count(report, checks, lists, facts, dataset)
+
+
+def _facts(dataset: TreeDataset) -> Facts | None:
+    """What is published of the data set. Of the cut of MetaPix, which is of other videos, nothing is, nor of
+    the embedded dataset in the layout of another.
+    """
+    if (dataset.root / MANIFEST).is_file():
+        return None
+    if dataset.name == youtube_dancer.KIND.name:
+        try:
+            names = dataset.found_names()
+        except UserError:  # said where the clips are looked for
+            names = []
+        if names and all(youtube_dancer.METAPIX.fullmatch(name) for name in names):
+            return None
+    return published_facts(dataset.name)
 
 
 def _found_names(dataset: TreeDataset, report: Report) -> list[str]:
@@ -188,7 +205,7 @@ def _decoded(checks: Sequence[ClipCheck], root: Path, request: VerifyRequest) ->
     """What decoding shows that the headers did not."""
     pieces = [piece for check in checks for piece in check.pieces]
     known = {(one.kind, one.clip, one.file) for check in checks for one in check.findings}
-    jobs = min(request.jobs or os.cpu_count() or 1, max(len(pieces), 1))
+    jobs = min(request.jobs or usable_cores(), max(len(pieces), 1))
     found: list[Finding] = []
     seen: dict[tuple[str, Path], list[Seen]] = {}
     for piece, result in track(decode_all(pieces, jobs), "decode", total=len(pieces)):

@@ -99,6 +99,31 @@ def test_clip_that_leaves_the_root(root: Path, tmp_path: Path) -> None:
     refused(lambda: open_iper(root=str(root)).clip("009/1/1"), "leads through a link out of the folder")
 
 
+def test_links_to_folders_above_or_far_away_are_not_walked(tmp_path: Path) -> None:
+    root = make_folder(tmp_path / "mine", ("anna",))
+    far = make_folder(tmp_path / "far", ("deep/clip", "deep/walk.mp4"))
+    (root / "again").symlink_to(root)
+    (root / "far").symlink_to(far)
+    (root / "ben").symlink_to(far / "deep")
+    data = open_folder_dataset(root=str(root))
+    assert data.clip_names() == ["anna", "ben/walk.mp4"]
+    refused(lambda: data.clip("ben/walk.mp4"), "leads through a link out of the folder")
+
+
+def test_a_first_frame_that_cannot_be_used_needs_a_size(tmp_path: Path) -> None:
+    root = make_folder(tmp_path, ("anna", "ben"))
+    (root / "anna" / "0000.png").write_bytes(b"")
+    refused(lambda: open_folder_dataset(root=str(root)).image_size, "0000.png", "an empty file", "--size PX")
+    assert open_folder_dataset(root=str(root), size=SIZE).clip("ben").frames([0]).shape[1] == SIZE
+
+
+def test_commands_can_be_typed_whatever_the_root_is_called(tmp_path: Path) -> None:
+    root = make_folder(tmp_path / "my videos; $(x)", ("anna",))
+    (root / "anna" / "track.npz").unlink()
+    command = f"iper-bench data prepare folder --data-root '{root}' --body-weights FILE"
+    refused(lambda: open_folder_dataset(root=str(root)).clip("anna").track, command)
+
+
 def test_folder_of_all_frames_may_be_a_link(root: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path.parent / f"{tmp_path.name}-disk"
     (root / "images_HD").rename(elsewhere)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from iper_bench.data.dataset import DATASETS
 from iper_bench.data.image_io import encode_png
 from iper_bench.data.layouts import video_cursor
 from iper_bench.data.layouts.fashionvideo import open_fashionvideo
@@ -23,6 +25,8 @@ from tests.data.layouts.trees import (
     make_fashionvideo,
     make_folder,
     make_iper,
+    make_motionsynthetic,
+    make_youtube,
     picture,
     write_pickle,
     write_splits,
@@ -55,6 +59,25 @@ def test_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_folder(tmp_path / "data")
     with pytest.raises(UserError, match="no dataset 'folder'"):
         open_folder_dataset()
+
+
+def test_a_folder_that_nobody_named_is_known_by_its_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``primitives`` and ``processed`` are folders of several datasets."""
+    makers = {
+        "motionsynthetic": make_motionsynthetic,
+        "fashionvideo": make_fashionvideo,
+        "youtube-dancer18": make_youtube,
+        "iper": lambda root: make_iper(root, layout="tpami"),
+    }
+    for name, make in makers.items():
+        monkeypatch.setenv(VARIABLE, str(make(tmp_path / name)))
+        found = []
+        for other in makers:
+            with contextlib.suppress(UserError):
+                found.append(DATASETS.get(other)(root=None, size=None).name)
+        assert found == [name]
 
 
 def test_opening_reads_neither_frame_nor_track(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,13 +206,14 @@ def test_interrupted_and_damaged_folders_are_completed(
         with pytest.raises(KeyboardInterrupt):
             make_synthetic(out, SMALL, layout="motionsynthetic")
     assert not (out / "train.txt").exists()
+    assert (out / "val.txt").read_text() == f"{NAME}\n"  # what is finished can be used
     assert (out / "truth" / NAME / "clip.json").exists()
     assert not (out / "truth" / "actor001_outfit0_0001" / "clip.json").exists()
     damaged = out / "primitives" / NAME / "processed" / "images" / "frame_00000003.png"
     damaged.write_bytes(b"torn")
     kept = (out / "videos" / f"{NAME}.mp4").stat().st_mtime_ns
     make_synthetic(out, SMALL, layout="motionsynthetic", splits=["train"])
-    assert (out / "val.txt").exists()  # finished before
+    assert (out / "val.txt").exists()
     assert (out / "videos" / f"{NAME}.mp4").stat().st_mtime_ns == kept
     assert damaged.read_bytes() == b"torn"  # of a split that was not asked for
     make_synthetic(out, SMALL, layout="motionsynthetic")

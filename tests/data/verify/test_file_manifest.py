@@ -117,5 +117,7 @@ def test_bad_manifests_are_refused_with_file_and_field(
 
 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.json: cannot be read"):
+    with pytest.raises(UserError, match=r"none\.json: cannot read the file"):
         read_manifest(tmp_path / "none.json", tmp_path)
+    with pytest.raises(UserError, match=r"/dev/zero: is not a regular file"):  # it has no end
+        read_manifest(Path("/dev/zero"), tmp_path)

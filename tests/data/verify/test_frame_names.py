@@ -21,6 +21,16 @@ def test_published_names_are_fine(pattern: str, first: int) -> None:
     assert name_findings("c", [pattern.format(first + number) for number in range(8)]) == []
 
 
+@pytest.mark.parametrize(
+    "form", ["{:04d}_rgb.png", "{:04d}_v2.png", "2024-01-05_{:02d}.jpg", "cam1_{:d}_left.png"]
+)
+def test_the_number_is_what_varies(form: str) -> None:
+    """As pairing and preparing understand the names: other digits in them say nothing."""
+    assert name_findings("c", [form.format(number) for number in range(9)]) == []
+    (found,) = name_findings("c", [form.format(number) for number in (0, 1, 2, 4)])
+    assert (found.kind, found.text) == ("missing_frames", "number 3 is missing")
+
+
 def test_names_without_numbers_are_fine() -> None:
     assert name_findings("c", ["a.png", "b.png"]) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 
 import av
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from iper_bench.data.image_io import encode_png
+from iper_bench.data.image_io import MOST_PIXELS, encode_png
 from iper_bench.data.verify.deep_decode import PICTURES, Piece, decode_all, picture_pieces
 from iper_bench.data.verify.pictures import decode_pictures, empty_files, picture_header, video_fault
 
@@ -62,6 +63,20 @@ def test_cut_pictures_are_seen_by_decoding_only(tmp_path: Path, content: bytes, 
 def test_headers_that_are_none_are_seen_at_once(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "0.png").write_bytes(content)
     assert picture_header(tmp_path / "0.png").fault
+
+
+@pytest.mark.parametrize("side", [9_000, 10_000, 100_000])  # above our limit, and Pillow's two
+def test_sizes_that_would_not_be_decoded_are_seen_at_once(
+    tmp_path: Path, side: int, recwarn: pytest.WarningsRecorder
+) -> None:
+    content = bytearray(encode_png(_noise(0)))
+    content[16:24] = side.to_bytes(4, "big") * 2  # of IHDR
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    (tmp_path / "0.png").write_bytes(content)
+    seen = picture_header(tmp_path / "0.png")
+    assert seen.size is None
+    assert str(MOST_PIXELS) in seen.fault
+    assert not recwarn.list
 
 
 def test_empty_files_are_found_without_opening_them(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -18,6 +19,7 @@ from iper_bench.data.track_file import TrackFile, write_track
 from iper_bench.data.verify import Report, VerifyRequest, verification, verify
 from iper_bench.data.verify.facts import Facts, SplitFacts
 from iper_bench.errors import UserError
+from iper_bench.tasks.prepare import PrepareRequest, prepare
 from tests.data.layouts import trees
 
 CLIPS = {"train": ["001/1/1", "002/1/2"], "val": ["001/2/1", "003/1/1"]}
@@ -356,6 +358,45 @@ def test_damage_of_preprocessed_clips(tmp_path: Path) -> None:
 def test_clips_whose_names_are_not_utf8_are_told(root: Path) -> None:
     (root / os.fsdecode(b"images_HD/001/1/\xff")).mkdir()
     assert [kind for kind, _ in _found(root)] == ["stray_file"]
+
+
+def test_a_refused_name_is_told_once(tmp_path: Path) -> None:
+    root = trees.make_folder(tmp_path / "mine", ("anna", "new\nline"))
+    found = _look(root, dataset="folder").findings
+    assert [(one.kind, one.clip) for one in found] == [("missing_clip", "new\nline")]
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_metapix_and_the_embedded_dataset_are_not_compared(
+    tmp_path: Path, prepared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The published numbers are of other videos."""
+    monkeypatch.setattr(verification, "published_facts", lambda name: Facts(clips=18))
+    root = trees.make_youtube(tmp_path / "cut", layout="metapix")
+    if prepared:
+        prepare(PrepareRequest("youtube-dancer18", str(root), size=32, workers=1))
+    kinds = [one.kind for one in _look(root, dataset="youtube-dancer18").findings]
+    assert kinds == ["missing_track"] * 4
+    root = trees.make_motionsynthetic(tmp_path / "made")
+    assert [one.kind for one in _look(root, dataset="motionsynthetic").findings] == ["count"]
+    (root / "export.json").write_text("{}")
+    assert _look(root, dataset="motionsynthetic").findings == []
+
+
+def test_a_variable_rate_has_another_remedy_than_a_cut_video(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with av.open(str(tmp_path / "mine" / "a.mkv"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 32
+        for place in (0, 1, 2, 9):
+            frame = av.VideoFrame.from_ndarray(trees.picture("a", place))
+            frame.pts = place
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    found = _look(tmp_path / "mine", dataset="folder", deep=True).findings
+    assert [one.hint for one in found if one.kind == "broken_video"] == [
+        "data prepare with --fps N, which takes the frames nearest in time"
+    ]
 
 
 def test_pipes_are_told_and_not_opened(root: Path) -> None:
