@@ -1,9 +1,9 @@
 """What ends a command early, as one line and an exit status.
 
 0 success; 1 a regression found by ``gate``, or something found by a verb that looks for it (``check``,
-``data verify``, ``protocol validate``, ``protocol diff``); 2 something the user can put right; 3 a run with failed units
-(``run.request.UNITS_FAILED``); 70 a bug of ours (sysexits' EX_SOFTWARE, so that a script can tell it from a
-regression); 130 interrupted (128 + SIGINT, the shell's convention).
+``data verify``, ``protocol validate``, ``protocol diff``); 2 something the user can put right; 3 a run with
+failed units (``run.request.UNITS_FAILED``); 70 a bug of ours (sysexits' EX_SOFTWARE, so that a script can
+tell it from a regression); 130 interrupted (128 + SIGINT, the shell's convention).
 """
 
 from __future__ import annotations

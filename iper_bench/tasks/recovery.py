@@ -59,7 +59,8 @@ def recover(reel: Reel, indices: Sequence[int], weights: Path | None, track_opti
             "nothing says where the body is",
             where=reel.name,
             expected=f"{track_option} FILE with a body per frame, or --body-weights FILE to find them",
-            hint="--body-weights spin.pth (or another estimator, see docs/body_recovery.md), or a clip such as synthetic:actor003/outfit1",
+            hint="--body-weights spin.pth (or another estimator, see docs/body_recovery.md), or a clip such "
+            "as synthetic:actor003/outfit1",
         )
     from iper_bench.body.recovery.estimate import estimate_bodies
     from iper_bench.body.recovery.weights import load_estimator
