@@ -48,6 +48,24 @@ def explain(error: OSError, where: str | None) -> UserError:
     )
 
 
+def require_place(path: Path) -> None:
+    """Raise UserError for a ``path`` that :func:`writing` would refuse, before work is lost to it: a folder,
+    or a name in a folder that cannot be made or written. Creates nothing.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = path.parent
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise explain(error, str(path)) from error
+
+
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary binary file that becomes ``path`` when the block ends without an error.

@@ -37,9 +37,11 @@ def error(
     \b
       iper-bench body error --weights hmr.safetensors --dataset synthetic --split test_actor
     """
-    from iper_bench.atomic import write_json
+    from iper_bench.atomic import require_place, write_json
     from iper_bench.training.body_regressor_error import BodyErrorRequest, body_errors
 
+    if json_file is not None:
+        require_place(json_file)
     found = body_errors(BodyErrorRequest(weights, dataset, split, data_root, size, limit))
     print_columns(found.table())
     if json_file is not None:

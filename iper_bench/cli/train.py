@@ -169,7 +169,7 @@ def _train(
     --method hmr trains a small body estimator on datasets with known bodies (docs/body_recovery.md).
     Curves: log.jsonl and validation.jsonl in the training folder, or tensorboard --logdir FOLDER.
     """
-    if options["method"] == "hmr":
+    if options["method"].partition("[")[0] == "hmr":
         from iper_bench.cli.train_body import train_body
 
         click.echo(train_body(click.get_current_context()))

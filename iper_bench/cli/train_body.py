@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ OPTIONS = (
 
 def train_body(context: click.Context) -> Path:
     """Train with the options of ``context``, that of ``train``; the path of the weights. Raises UserError for
-    an option that was typed and means nothing here.
+    an option that was typed and means nothing here, and for several processes, which would write one folder.
     """
     for option in context.command.params:
         name = option.name or ""
@@ -29,6 +30,17 @@ def train_body(context: click.Context) -> Path:
                 where=option.opts[0],
                 expected=", ".join(f"--{one.replace('_', '-')}" for one in OPTIONS),
             )
+    if context.params["method"] != "hmr":
+        raise UserError(
+            f"'{context.params['method']}' has options in brackets", where="--method", expected="hmr alone"
+        )
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise UserError(
+            f"{os.environ['WORLD_SIZE']} processes",
+            where="--method hmr",
+            expected="one: a body estimator is trained by a single process",
+            hint="the command without accelerate launch",
+        )
     from iper_bench.training.body_regressor import BodyRegressorRequest, train_body_regressor
 
     return train_body_regressor(BodyRegressorRequest(**{name: context.params[name] for name in OPTIONS}))

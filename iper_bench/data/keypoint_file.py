@@ -20,6 +20,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +94,29 @@ def read_keypoints(path: Path, *, frame: tuple[int, int], count: int | None = No
     else:
         raise UserError(f"no keypoints in a '{path.suffix}'", where=where, expected=_FORMS)
     if count is not None and len(found) != count:
+        missing = missing_number(path)
         raise UserError(
-            f"points of {len(found)} frames for {count} frames", where=where, expected="one set per frame"
+            f"points of {len(found)} frames for {count} frames",
+            where=where,
+            expected="one set per frame",
+            hint=None if missing is None else f"a file for frame {missing}, where the numbers have a gap",
         )
     return found
+
+
+def missing_number(path: Path) -> int | None:
+    """The first number at which the names of a folder's JSON files have a gap, ``None`` where they have none:
+    numbers that rise evenly, also by more than 1, no numbers, or no folder at all.
+    """
+    if not path.is_dir():
+        return None
+    ids = frame_ids([file.stem for file in _json_files(path)])
+    numbers = sorted(number for number in ids if isinstance(number, int))
+    steps = [after - before for before, after in pairwise(numbers)]
+    if len(numbers) != len(ids) or len(set(steps)) < 2:
+        return None
+    wide = next(place for place, step in enumerate(steps) if step > min(steps))
+    return numbers[wide] + min(steps)
 
 
 def write_keypoints(path: Path, keypoints: Keypoints) -> None:
@@ -154,15 +174,17 @@ def _pickled(path: Path, frame: tuple[int, int]) -> Floats:
 
 def _openpose(folder: Path) -> Floats:
     where = printable(str(folder))
-    try:
-        files = [
-            path for path in folder.iterdir() if path.suffix == ".json" and not path.name.startswith(".")
-        ]
-    except OSError as error:
-        raise UserError(f"cannot read: {error.strerror}", where=where) from error
+    files = _json_files(folder)
     if not files:
         raise UserError("no JSON file in this folder", where=where, expected="one of OpenPose per frame")
     return np.stack([_openpose_frame(path) for path in _in_order(files, where)])
+
+
+def _json_files(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.suffix == ".json" and not path.name.startswith(".")]
+    except OSError as error:
+        raise UserError(f"cannot read: {error.strerror}", where=printable(str(folder))) from error
 
 
 def _in_order(files: list[Path], where: str) -> list[Path]:
@@ -195,7 +217,7 @@ def _openpose_frame(path: Path) -> Floats:
 
 def _coco(path: Path, frame: tuple[int, int]) -> Floats:
     """Annotations (``images`` and ``annotations``; frames in the order of their file names) or results (a
-    list; frames in the order of their ``image_id``).
+    list; frames in the order of their ``image_id``, by the frame's number where it is a file's name).
     """
     where = printable(str(path))
     content = _json(path)
@@ -241,6 +263,11 @@ def _coco_images(content: dict[str, Any], where: str, frame: tuple[int, int]) ->
     ids = [image["id"] for image in images]
     if len(set(ids)) != len(ids):
         raise UserError("two images have one id", where=where, expected="each id once")
+    return _by_number(ids, names)
+
+
+def _by_number(ids: list[Any], names: list[str]) -> list[Any]:
+    """``ids`` in the order of their file ``names``: by the frame's number where every name holds one."""
     numbers = frame_ids([Path(name).stem for name in names])
     keys = numbers if all(isinstance(number, int) for number in numbers) else names
     return [ids[row] for row in sorted(range(len(ids)), key=lambda row: (keys[row], names[row]))]
@@ -249,7 +276,9 @@ def _coco_images(content: dict[str, Any], where: str, frame: tuple[int, int]) ->
 def _sorted_ids(people: dict[Any, list[Floats]], where: str) -> list[Any]:
     if len({type(image) for image in people}) > 1:
         raise UserError("image_id is a number here and a name there", where=where, expected="one of both")
-    return sorted(people)
+    if any(isinstance(image, int) for image in people):
+        return sorted(people)
+    return _by_number(list(people), list(people))
 
 
 def _largest(people: Sequence[Floats], layout: str) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from iper_bench.atomic import require_place
 from iper_bench.data.track_file import write_track
 from iper_bench.errors import UserError
 from iper_bench.tasks.notes import Notes
@@ -65,7 +66,6 @@ def _require_places(request: RecoverRequest, out: Path, overlay: Path | None) ->
     for path in (out, overlay):
         if path is None:
             continue
-        if path.is_dir():
-            raise UserError("is a folder", where=str(path), expected="the name of a file")
+        require_place(path)
         if path.resolve() in given:
             raise UserError("would be written over what is read", where=str(path), expected="another name")

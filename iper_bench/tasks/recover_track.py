@@ -20,27 +20,25 @@ from iper_bench.body.loading import default_body, load_body
 from iper_bench.body.model import BodyModel
 from iper_bench.body.open_body import open_body_names
 from iper_bench.body.recovery.estimate import BodyEstimator, RecoveredBodies, estimate_bodies
-from iper_bench.body.recovery.person_box import boxes_from_keypoints, boxes_from_mattes, filled_boxes
+from iper_bench.body.recovery.hmr_iccv import HmrIccv
 from iper_bench.body.recovery.refine import TEMPORAL, RefineOptions, refine_track, reprojection
 from iper_bench.body.recovery.small import SmallHmr
 from iper_bench.body.recovery.weights import load_estimator
 from iper_bench.body.smoothing import SHORTEST, smooth_track
-from iper_bench.data.box_file import read_boxes
 from iper_bench.data.clip import BodyTrack, Floats, Images
-from iper_bench.data.keypoint_file import Keypoints, read_keypoints
+from iper_bench.data.keypoint_file import Keypoints, missing_number, read_keypoints
 from iper_bench.data.track_file import TrackFile
 from iper_bench.device import compute_device
 from iper_bench.errors import UserError
-from iper_bench.flow.foreground import INSIDE
 from iper_bench.progress import track as progress
 from iper_bench.tasks.notes import Notes
+from iper_bench.tasks.recover_boxes import listed, padding, person_boxes
 from iper_bench.tasks.reel import Reel, ReelSpec, open_reel
 from iper_bench.tasks.square import Square
 
 LARGEST_SIDE = 512  # pixels: the estimator looks at 224, so more detail is thrown away anyway
 ODD = 4.0  # times the mean distance from the points at which a frame is named
 _BATCH = 16  # frames in memory
-_SHOWN = 5  # frame numbers in a line
 
 
 @dataclass(frozen=True)
@@ -148,10 +146,13 @@ def recover_track(request: RecoverRequest, notes: Notes) -> RecoveredTrack:
     if request.keypoints is not None:
         found = read_keypoints(request.keypoints, frame=(square.height, square.width), count=len(reel))
         points = found.points.copy()
-        points[..., :2] += _offset(square) * (points[..., 2:] > 0)
+        points[..., :2] += padding(square) * (points[..., 2:] > 0)
         keypoints = Keypoints(points, found.layout)
+        missing = missing_number(request.keypoints)
+        if missing is not None:
+            notes.say(f"{request.keypoints}: no file for frame {missing}; the files are taken in order")
         if found.empty_frames():
-            frames = _listed(found.empty_frames(), len(reel))
+            frames = listed(found.empty_frames(), len(reel))
             notes.say(f"{request.keypoints}: no point in {frames}; the first estimate stays there")
     bodies = _first_estimate(request, reel, body, square, keypoints, notes)
     better = improve_track(body, bodies, keypoints, square.side, request.improvement, notes)
@@ -215,7 +216,7 @@ def _refined(
     )
     found, report = refine_track(body, bodies, keypoints.points, keypoints.layout, side=side, options=options)
     if report.kept:
-        frames = _listed(report.kept, len(bodies.poses))
+        frames = listed(report.kept, len(bodies.poses))
         notes.say(f"refinement found nothing better in {frames}; the first estimate stays")
     return found, report.after.mean
 
@@ -225,6 +226,19 @@ def _require_sense(request: RecoverRequest, reel: Reel) -> None:
         raise ValueError(f"{reel.name} has no frames")
     if request.improvement.refine and request.keypoints is None:
         raise UserError("nothing to refine by", where="--refine", expected="--keypoints FILE")
+    improvement = request.improvement
+    if request.keypoints is None or improvement.refine is False:
+        idle = {
+            "--temporal": improvement.temporal,
+            "--refine-camera": improvement.camera,
+            "--optimiser": improvement.optimiser != Improvement.optimiser,
+        }
+        for option in (name for name, typed in idle.items() if typed):
+            raise UserError(
+                "says how to refine, and nothing is refined",
+                where=option,
+                expected="--keypoints FILE without --no-refine",
+            )
     if request.weights is not None and request.reel.track is not None:
         raise UserError(
             "two first estimates",
@@ -244,11 +258,6 @@ def _body_name(request: RecoverRequest, reel: Reel) -> str:
     return request.body or tracked or default_body()
 
 
-def _offset(square: Square) -> Floats:
-    """x, y of the frame's corner in the padded square, pixels of the frame."""
-    return np.array([(square.side - square.width) // 2, (square.side - square.height) // 2], np.float32)
-
-
 def _first_estimate(
     request: RecoverRequest,
     reel: Reel,
@@ -259,12 +268,8 @@ def _first_estimate(
 ) -> RecoveredBodies:
     if request.weights is not None:
         network = load_estimator(request.weights)
-        if body.name in open_body_names() and not isinstance(network, SmallHmr):
-            notes.say(
-                f"{request.weights} gives shapes of the SMPL body, which the body '{body.name}' wears as its "
-                "own; --body FILE takes an SMPL file"
-            )
-        return _find(reel, network, _boxes(request, reel, square, keypoints, notes), square)
+        _say_foreign(request.weights, network, body, notes)
+        return _find(reel, network, _boxes(request, reel, network, square, keypoints, notes), square)
     if reel.track is not None:
         return RecoveredBodies(reel.track.betas, reel.track.poses, reel.track.cams)
     raise UserError(
@@ -274,40 +279,44 @@ def _first_estimate(
     )
 
 
+def _say_foreign(weights: Path, network: BodyEstimator, body: BodyModel, notes: Notes) -> None:
+    """Say it where the estimator speaks of another kind of body. The open bodies share their parameters."""
+    is_open = body.name in open_body_names()
+    if not isinstance(network, SmallHmr):
+        if is_open:
+            notes.say(
+                f"{weights} gives shapes of the SMPL body, which the body '{body.name}' wears as its own; "
+                "--body FILE takes an SMPL file"
+            )
+    elif network.body is not None and (network.body in open_body_names()) != is_open:
+        notes.say(
+            f"{weights} was trained for the body '{network.body}'; its shapes and poses mean something else "
+            f"to the body '{body.name}'"
+        )
+
+
 def _boxes(
-    request: RecoverRequest, reel: Reel, square: Square, keypoints: Keypoints | None, notes: Notes
+    request: RecoverRequest,
+    reel: Reel,
+    network: BodyEstimator,
+    square: Square,
+    keypoints: Keypoints | None,
+    notes: Notes,
 ) -> Floats | None:
-    """(T, 4) ``x0, x1, y0, y1`` in pixels of the padded square, one per frame; ``None`` = the whole."""
-    shift = np.repeat(_offset(square), 2)
-    if request.boxes is not None:
-        where, boxes = str(request.boxes), read_boxes(request.boxes, count=len(reel)) + shift
-    elif keypoints is not None:
-        where, boxes = str(request.keypoints), boxes_from_keypoints(keypoints.points)
-    else:
-        found = _matte_boxes(reel)
-        if found is None:
-            return None
-        where, boxes = f"mattes of {reel.name}", found + shift
-    absent = np.flatnonzero(np.isnan(boxes).any(1)).tolist()
-    if absent and len(absent) < len(boxes):
-        frames = _listed(absent, len(reel))
-        notes.say(f"{where}: nobody in {frames}; looked for in the box of the nearest frame that has one")
-    return filled_boxes(boxes, where)
-
-
-def _matte_boxes(reel: Reel) -> Floats | None:
-    """(T, 4) in pixels of the frames, ``None`` without mattes."""
-    found = []
-    for rows, _ in _batches(reel):
-        masks = reel.masks(rows)
-        if masks is None:
-            return None
-        found += [boxes_from_mattes(mask[None], INSIDE) for mask in masks]
-    return np.concatenate(found)
+    """As :func:`person_boxes`; ``None`` for a network that looks at the whole frame in any case."""
+    if isinstance(network, HmrIccv):
+        if request.boxes is not None:
+            notes.say(
+                f"{request.boxes} is not used: {request.weights} is HMR, which looks at the whole frame"
+            )
+        return None
+    return person_boxes(
+        reel, square, notes, boxes=request.boxes, keypoints=keypoints, keypoints_file=request.keypoints
+    )
 
 
 def _find(reel: Reel, network: BodyEstimator, boxes: Floats | None, square: Square) -> RecoveredBodies:
-    """What the estimator says of every frame; the shape is the mean. ``boxes`` as of :func:`_boxes`."""
+    """What the estimator says of every frame; the shape is the mean. ``boxes`` as of :func:`person_boxes`."""
     network = network.to(compute_device())
     side = min(square.side, LARGEST_SIDE)
     betas, poses, cams = np.zeros(10, np.float64), [], []
@@ -371,9 +380,3 @@ def _say_far(per_frame: Floats, mean: float, notes: Notes) -> None:
             f"frame {worst}: the body lies {per_frame[worst]:.1f} pixels from its keypoints, "
             f"{per_frame[worst] / mean:.1f} times the mean"
         )
-
-
-def _listed(frames: Sequence[int], total: int) -> str:
-    """``"frames 3, 4 (2 of 48)"``, the first few."""
-    shown = ", ".join(str(frame) for frame in frames[:_SHOWN]) + (", ..." if len(frames) > _SHOWN else "")
-    return f"frame{'s' if len(frames) > 1 else ''} {shown} ({len(frames)} of {total})"

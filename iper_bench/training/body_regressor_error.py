@@ -14,6 +14,7 @@ import torch
 from iper_bench.body import load_body
 from iper_bench.body.lbs import rotation_matrices
 from iper_bench.body.model import JOINT_COUNT, BodyModel
+from iper_bench.body.open_body import open_body_names
 from iper_bench.body.recovery.estimate import (
     BodyEstimator,
     RecoveredBodies,
@@ -21,6 +22,7 @@ from iper_bench.body.recovery.estimate import (
     mean_bodies,
 )
 from iper_bench.body.recovery.joint_error import mpjpe, pa_mpjpe, reprojection
+from iper_bench.body.recovery.small import SmallHmr
 from iper_bench.body.recovery.small_joints import JointBody
 from iper_bench.body.recovery.weights import load_estimator
 from iper_bench.data.clip import BodyTrack, Clip
@@ -112,12 +114,13 @@ def body_errors(request: BodyErrorRequest) -> BodyErrors:
     """Measure an estimator on the clips of a split.
 
     The person is looked for where the matte, else the true body is. Estimated parameters are read as those
-    of the dataset's body model. The shape is the mean over the clip, as in body recovery.
+    of the dataset's body model, whatever SPIN and HMR mean by them. The shape is the mean over the clip, as
+    in body recovery.
 
     Raises
     ------
-    UserError for unknown names, weights that do not fit, frames that are not square, an empty split, or clips
-    that show nobody.
+    UserError for unknown names, weights that do not fit or were trained for another kind of body, frames that
+    are not square, an empty split, or clips that show nobody.
     """
     network = load_estimator(request.weights).to(compute_device())
     dataset = DATASETS.get(request.dataset)(root=request.data_root, size=request.size)
@@ -126,6 +129,7 @@ def body_errors(request: BodyErrorRequest) -> BodyErrors:
         raise UserError(f"the split '{request.split}' is empty", where=f"dataset '{dataset.name}'")
     chosen = [names[place] for place in spread(len(names), request.limit or len(names))]
     body = load_body(dataset.body)
+    _require_body(network, body, request.weights)
     found: dict[str, BodyError] = {}
     blind: list[BodyError] = []
     for name in track(chosen, "measuring bodies"):
@@ -143,6 +147,17 @@ def body_errors(request: BodyErrorRequest) -> BodyErrors:
         mean,
         mean_error(blind),
     )
+
+
+def _require_body(network: BodyEstimator, body: BodyModel, weights: Path) -> None:
+    """Refuse a small estimator of another kind of body. The open bodies share their parameters."""
+    trained = network.body if isinstance(network, SmallHmr) else None
+    if trained is not None and (trained in open_body_names()) != (body.name in open_body_names()):
+        raise UserError(
+            f"was trained for the body '{trained}'",
+            where=str(weights),
+            expected=f"an estimator of the dataset's body '{body.name}'",
+        )
 
 
 def clip_errors(network: BodyEstimator, clip: Clip, body: BodyModel) -> tuple[BodyError, BodyError]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from iper_bench.body.camera import project
 from iper_bench.body.lbs import rotation_matrices
 from iper_bench.body.model import BodyModel
 from iper_bench.body.recovery.estimate import RecoveredBodies
-from iper_bench.body.recovery.keypoint_joints import LAYOUTS, PointBody
+from iper_bench.body.recovery.keypoint_joints import JOINTS, LAYOUTS, PointBody
 from iper_bench.body.recovery.person_box import (
     boxes_from_bodies,
     boxes_from_keypoints,
@@ -21,7 +23,15 @@ from iper_bench.body.recovery.person_box import (
     filled_boxes,
     union_box,
 )
-from iper_bench.body.recovery.refine import TEMPORAL, RefineOptions, refine_track, reprojection
+from iper_bench.body.recovery.refine import (
+    STIFFNESS,
+    TEMPORAL,
+    RefineOptions,
+    _loss,
+    _Window,
+    refine_track,
+    reprojection,
+)
 from iper_bench.errors import UserError
 from tests.oracles import load, oracle_files
 from tests.turning_clip import turning_track
@@ -120,6 +130,31 @@ def test_a_body_without_landmarks_leaves_their_points_out(body, truth) -> None:
     assert report.after.mean < report.before.mean / 4
 
 
+@pytest.mark.parametrize(
+    ("layout", "arms", "legs", "rest"),
+    [
+        (
+            "body25",
+            ((2, 3, 4), (5, 6, 7)),
+            ((9, 10, 11), (12, 13, 14)),
+            ((15, 17, 22, 23, 24), (16, 18, 19, 20, 21)),
+        ),
+        ("cocoplus19", ((8, 7, 6), (9, 10, 11)), ((2, 1, 0), (3, 4, 5)), ((16, 18), (15, 17))),
+        ("coco17", ((6, 8, 10), (5, 7, 9)), ((12, 14, 16), (11, 13, 15)), ((2, 4), (1, 3))),
+    ],
+)
+def test_limbs_run_outwards(body, layout, arms, legs, rest) -> None:
+    """Published numbers of the right and the left limb, and of eyes, ears and feet, in the T-pose: the left
+    hand points along +x.
+    """
+    upright = torch.eye(3, dtype=torch.float64).expand(1, 24, 3, 3)
+    points = PointBody(body, layout).pose(torch.zeros(10, dtype=torch.float64), upright).points[0].numpy()
+    for side, arm, leg, others in zip((-1, 1), arms, legs, rest, strict=True):
+        assert (np.diff(side * points[list(arm), 0]) > 0.1).all()
+        assert (np.diff(points[list(leg), 1]) < -0.2).all()
+        assert (side * points[[*arm, *leg, *others], 0] > 0).all()
+
+
 def test_left_and_right_are_not_exchanged(body) -> None:
     """A person who faces the camera has his left hand on the right side of the picture, in every layout."""
     front = turning_track(1)
@@ -167,6 +202,17 @@ def test_every_option_refines(body, truth, options) -> None:
     assert found.poses.shape == start.poses.shape
 
 
+def test_distances_are_pixels_weighted_by_confidence(body, truth) -> None:
+    keypoints = seen(body, truth, "smpl24")
+    keypoints[..., :2] += [3.0, 4.0]
+    keypoints[1, 0, :2] += [30.0, 40.0]
+    keypoints[1, 1:, 2] = 0.5
+    far = reprojection(body, truth, keypoints, "smpl24", side=SIDE)
+    second = (55.0 + 23 * 0.5 * 5.0) / (1 + 23 * 0.5)
+    np.testing.assert_allclose(far.per_frame, [5.0, second, 5.0, 5.0], rtol=1e-4)
+    assert far.mean == pytest.approx((3 * 24 * 5.0 + 55.0 + 23 * 0.5 * 5.0) / (3 * 24 + 12.5), rel=1e-4)
+
+
 def test_the_default_is_the_released_optimiser() -> None:
     options = RefineOptions()
     assert (options.optimiser, options.iterations, options.step, options.camera) == (
@@ -189,6 +235,42 @@ def test_an_exact_track_stays(body, truth, options) -> None:
     assert report.before.mean < 1e-6  # both sides in float64
     for one, other in zip(found, truth, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("robust", ["geman-mcclure", "huber"])
+def test_what_is_minimised_is_the_documented_sum(body, truth, robust) -> None:
+    """Term by term in numpy, bodies posed by the whole model; its float32 costs 1e-5 of the sum."""
+    random = np.random.default_rng(2)
+    first, options = disturbed(truth), RefineOptions(robust=robust, radius=0.1, temporal_weight=0.3)
+    keypoints = seen(body, truth, "smpl24")
+    keypoints[..., 2] = random.uniform(0, 1, keypoints.shape[:2])
+    turns = random.normal(0, 0.1, (FRAMES, 24, 3))
+    betas, cams = first.betas + 0.5, first.cams * [1.1, 1.0, 1.0]
+    points = PointBody(body, "smpl24")
+    window = replace(
+        _Window.of(first, keypoints, points, SIDE),
+        **{"corrections": torch.from_numpy(turns), "betas": torch.from_numpy(betas).double()},
+        cams=torch.from_numpy(cams),
+    )
+
+    rotations = Rotation.from_rotvec(first.poses.reshape(-1, 3)) * Rotation.from_rotvec(turns.reshape(-1, 3))
+    poses = rotations.as_rotvec().astype(np.float32).reshape(FRAMES, 72)
+    joints = body.pose(torch.from_numpy(betas), torch.from_numpy(poses)).joints.double().numpy()
+    image = cams[:, None, :1] * (joints[..., :2] + cams[:, None, 1:])
+    found = keypoints[..., :2] / SIDE * 2 - 1
+    apart = np.linalg.norm((image - found) / first.cams[:, None, :1], axis=2)
+    geman = apart**2 * 0.01 / (apart**2 + 0.01)
+    huber = np.where(apart > 0.1, 0.2 * apart - 0.01, apart**2)
+    stiffness = np.array([STIFFNESS.get(name, 1.0) for name in JOINTS])
+    relative, matrices = joints - joints[:, :1], rotations.as_matrix().reshape(FRAMES, -1)
+    expected = (
+        (keypoints[..., 2] ** 2 * (geman if robust == "geman-mcclure" else huber)).sum()
+        + options.pose_weight * (stiffness * (turns**2).sum(2)).sum()
+        + options.shape_weight * FRAMES * 10 * 0.5**2
+        + 0.3 * (np.diff(relative, axis=0) ** 2).sum()
+        + 0.3 * 0.1 * (np.diff(matrices, axis=0) ** 2).sum()
+    )
+    assert float(_loss(points, window, options)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_points_of_confidence_0_have_no_influence(body, truth) -> None:
@@ -239,6 +321,24 @@ def test_time_has_no_direction(body, truth, window) -> None:
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-3)
 
 
+def test_the_shape_of_a_long_clip_knows_no_neighbours(body, truth) -> None:
+    """It is found from frames far apart, which need not resemble each other."""
+    first, keypoints = disturbed(truth), seen(body, truth, "smpl24")
+    shapes = [
+        refine_track(
+            body,
+            first,
+            keypoints,
+            "smpl24",
+            side=SIDE,
+            options=RefineOptions(temporal_weight=weight, window=2),
+        )[0].betas
+        for weight in (0.0, 10.0)
+    ]
+    np.testing.assert_array_equal(*shapes)
+    assert np.abs(shapes[0] - first.betas).max() > 0.01
+
+
 def test_the_temporal_term_calms_the_motion(body, truth) -> None:
     start, points = disturbed(truth), seen(body, truth, "coco17")
     points[..., :2] += np.random.default_rng(1).normal(0, 2.0, points[..., :2].shape)
@@ -252,6 +352,20 @@ def test_the_temporal_term_calms_the_motion(body, truth) -> None:
         options = RefineOptions(temporal_weight=weight)
         unrests.append(unrest(refine_track(body, start, points, "coco17", side=SIDE, options=options)[0]))
     assert unrests[0] > unrests[1] > unrests[2]
+
+
+def test_windows_join_smoothly(body, truth) -> None:
+    """The step from one window to the next is much like that of a film refined as a whole."""
+    steps = []
+    for window in (128, 2):
+        options = RefineOptions(temporal_weight=2.0, window=window)
+        found, _ = refine_track(
+            body, disturbed(truth), seen(body, truth, "smpl24"), "smpl24", side=SIDE, options=options
+        )
+        joints = body.pose(torch.from_numpy(found.betas), torch.from_numpy(found.poses)).joints
+        joints = joints - joints[:, :1]
+        steps.append(float((joints[2] - joints[1]).norm(dim=-1).mean()))
+    assert steps[1] < 2 * steps[0]  # without the margin: eleven times
 
 
 def test_a_wrong_camera_is_found_when_it_is_asked_for(body, truth) -> None:

@@ -76,6 +76,19 @@ def test_the_patch_of_a_box_as_large_as_its_person_is_the_frame() -> None:
     assert not out[:, :16].any()
 
 
+@pytest.mark.parametrize("longer", [30.0, 200.0])
+def test_a_mark_lands_where_the_place_says(longer: float) -> None:
+    """In a patch that is larger, and one that is smaller than the box."""
+    frame = np.zeros((256, 256, 3), np.uint8)
+    frame[120:126, 100:108] = 255  # its middle is x 104, y 123
+    place = patch_place(np.array([90.0, 90.0 + longer / 2, 110.0, 110.0 + longer]), 128, 256)
+    patch = cut_patch(frame, place, 128)[..., 0].astype(np.float64)
+    rows, columns = np.mgrid[:128, :128] + 0.5
+    middle = np.array([(patch * columns).sum(), (patch * rows).sum()]) / patch.sum()
+    expected = np.array([104.0, 123.0]) * place.scale + 128 - place.start
+    np.testing.assert_allclose(middle, expected, atol=0.1)  # grey levels are whole numbers
+
+
 def test_large_frames_are_averaged() -> None:
     """A chequerboard finer than the patch becomes grey, where skipping pixels would show stripes."""
     frame = np.indices((512, 512)).sum(0) % 2 * np.full((3, 1, 1), 255)

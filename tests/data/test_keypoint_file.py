@@ -13,7 +13,7 @@ import pytest
 
 from iper_bench.body.recovery.keypoint_joints import LAYOUTS
 from iper_bench.data.box_file import read_boxes, write_boxes
-from iper_bench.data.keypoint_file import Keypoints, read_keypoints, write_keypoints
+from iper_bench.data.keypoint_file import Keypoints, missing_number, read_keypoints, write_keypoints
 from iper_bench.errors import UserError
 
 FRAME = (60, 80)  # height, width
@@ -85,6 +85,18 @@ def test_openpose_files_in_the_order_of_their_numbers(tmp_path) -> None:
     np.testing.assert_allclose(found.points, rows, rtol=1e-6)
 
 
+def test_a_gap_in_the_numbers_is_found(tmp_path) -> None:
+    folder = openpose(tmp_path / "json", points("body25", 6))  # 8 to 13
+    assert missing_number(folder) is None
+    for number in (9, 11, 13):
+        (folder / f"film_{number}_keypoints.json").unlink()
+    assert missing_number(folder) is None  # every second frame: 8, 10, 12
+    (folder / "film_10_keypoints.json").rename(folder / "film_9_keypoints.json")
+    assert missing_number(folder) == 10
+    refused(folder, "points of 3 frames for 4 frames", "a file for frame 10", count=4)
+    assert missing_number(tmp_path / "no") is None
+
+
 def test_the_largest_person_counts_and_nobody_is_zero(tmp_path) -> None:
     rows = points("body25")
     folder = openpose(tmp_path / "json", rows)
@@ -140,6 +152,14 @@ def test_coco_results_in_the_order_of_their_ids(tmp_path) -> None:
     entries = [{"image_id": k, "keypoints": rows[k].reshape(-1).tolist(), "score": 0.9} for k in (2, 0, 1)]
     entries.append({"image_id": 0, "keypoints": (rows[0] * [0.1, 0.1, 1]).reshape(-1).tolist()})
     found = read_keypoints(save(tmp_path / "results.json", entries), frame=FRAME)
+    np.testing.assert_allclose(found.points, rows, rtol=1e-6)
+
+
+def test_coco_results_in_the_order_of_the_numbers_in_names(tmp_path) -> None:
+    """AlphaPose names the frames of a video 0.jpg to 11.jpg."""
+    rows = points("coco17", 12)
+    entries = [{"image_id": f"{k}.jpg", "keypoints": rows[k].reshape(-1).tolist()} for k in range(12)]
+    found = read_keypoints(save(tmp_path / "results.json", entries[::-1]), frame=FRAME)
     np.testing.assert_allclose(found.points, rows, rtol=1e-6)
 
 

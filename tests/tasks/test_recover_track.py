@@ -14,6 +14,7 @@ import torch
 from iper_bench.body import load_body
 from iper_bench.body.lbs import rotation_matrices
 from iper_bench.body.recovery.estimate import RecoveredBodies
+from iper_bench.body.recovery.hmr_iccv import HmrIccv
 from iper_bench.body.recovery.keypoint_joints import PointBody
 from iper_bench.body.recovery.small import SmallHmr, SmallHmrConfig
 from iper_bench.body.smoothing import smooth_track
@@ -27,7 +28,7 @@ from iper_bench.tasks.notes import Notes
 from iper_bench.tasks.recover_file import recover_file
 from iper_bench.tasks.recover_track import Improvement, RecoverRequest, improve_track, recover_track
 from iper_bench.tasks.reel import ReelSpec
-from iper_bench.tasks.track_overlay import BODY_COLOUR, over_frames
+from iper_bench.tasks.track_overlay import BODY_COLOUR, POINT_COLOUR, _dots, over_frames
 from tests.tasks.people import FRAMES, SIDE, OnDisk
 from tests.turning_clip import turning_track
 
@@ -219,6 +220,11 @@ def test_one_line_for_what_cannot_be_done(disk, estimator, points, tmp_path) -> 
         (request(disk, improvement=Improvement(refine=True)), "--refine: nothing to refine by"),
         (replace(request(disk), reel=tracked), "two first estimates"),
         (RecoverRequest(tracked, boxes=points), "boxes without an estimator"),
+        (request(disk, improvement=Improvement(temporal=True)), "--temporal: says how to refine"),
+        (
+            request(disk, keypoints=points, improvement=Improvement(refine=False, optimiser="adam")),
+            "--optimiser: says how to refine",
+        ),
         (request(disk, keypoints=short), "short.npz: points of 5 frames for 8 frames"),
         (request(disk, keypoints=empty), "empty.npz: shows nobody in any frame"),
         (request(disk, body="open-fine"), "unknown body 'open-fine'"),
@@ -245,15 +251,66 @@ def test_frames_of_two_sizes_have_no_common_boxes(disk, estimator, points, tmp_p
     assert len(recover_track(replace(asked, keypoints=None), Notes()).file.track) == FRAMES
 
 
-def test_a_box_that_cannot_be_used_is_named_by_its_frame(disk, monkeypatch, tmp_path) -> None:
-    """The estimator sees batches of three; frame 5 is the last of the second."""
+@pytest.mark.parametrize(
+    "far", [(200.0, 300.0, 2.0, 40.0), (10.0, 10.5, 2.0, 2.5), (-900.0, 900.0, -900.0, 900.0)]
+)
+def test_a_box_that_cannot_be_used_is_named_as_its_file_has_it(disk, estimator, far, tmp_path) -> None:
+    """Outside of the frame, too small or too large for a person; the frame is wide, its square padded."""
     boxes = np.tile(np.array([10.0, 30.0, 2.0, 40.0], np.float32), (FRAMES, 1))
-    boxes[5, :2] = 200, 300
+    boxes[5] = far
     write_boxes(tmp_path / "b.npz", boxes)
+    asked = replace(request(disk, boxes=tmp_path / "b.npz"), reel=ReelSpec(str(disk.wide)))
+    row = ", ".join(f"{far[place]:g}" for place in (0, 2, 1, 3))
+    with pytest.raises(UserError, match=rf"b.npz: frame 5: no usable person box \({row}\).*inside 64x48"):
+        recover_track(asked, Notes())
+    assert estimator.seen == 0
+
+
+def test_points_of_larger_frames_are_named_by_their_file(disk, estimator, tmp_path) -> None:
+    points = keypoints(turning_track(FRAMES)) * [4.0, 4.0, 1.0]
+    write_keypoints(tmp_path / "k.npz", Keypoints(points.astype(np.float32), "body25"))
+    with pytest.raises(UserError, match=r"k.npz: frame 0: no usable person box"):
+        recover_track(request(disk, keypoints=tmp_path / "k.npz"), Notes())
+
+
+def test_what_the_estimator_refuses_is_named_by_its_frame(disk, monkeypatch) -> None:
+    """The estimator sees batches of three; frame 5 is the last of the second."""
+    calls = []
+
+    def refuse(network: object, frames: np.ndarray, boxes: object) -> RecoveredBodies:
+        calls.append(len(frames))
+        if len(calls) == 2:
+            raise UserError("no body", where="frame 2")
+        track = turning_track(len(frames))
+        return RecoveredBodies(track.betas, track.poses, track.cams)
+
     monkeypatch.setattr("iper_bench.tasks.recover_track._BATCH", 3)
-    monkeypatch.setattr(LOADER, lambda path: SmallHmr(SmallHmrConfig()).eval())
-    with pytest.raises(UserError, match=r"5.png: no usable person box \(200, 300, 2, 40\)"):
-        recover_track(request(disk, boxes=tmp_path / "b.npz"), Notes())
+    monkeypatch.setattr("iper_bench.tasks.recover_track.estimate_bodies", refuse)
+    monkeypatch.setattr(LOADER, lambda path: SmallHmr(SmallHmrConfig()))
+    with pytest.raises(UserError, match=r"5.png: no body"):
+        recover_track(request(disk), Notes())
+
+
+def test_boxes_of_no_use_to_hmr_are_named(disk, estimator, monkeypatch, tmp_path) -> None:
+    write_boxes(tmp_path / "b.npz", np.tile(np.array([10.0, 30, 2, 40], np.float32), (FRAMES, 1)))
+    with torch.device("meta"):
+        network = HmrIccv()
+    monkeypatch.setattr(network, "to", lambda device: network)
+    monkeypatch.setattr(LOADER, lambda path: network)
+    notes = Notes()
+    recover_track(request(disk, boxes=tmp_path / "b.npz"), notes)
+    assert any("b.npz is not used: spin.pth is HMR" in line for line in notes.lines)
+    assert estimator.boxes == []
+
+
+@pytest.mark.parametrize("trained", ["open-mid", "smpl"])
+def test_an_estimator_of_another_body_is_named(disk, estimator, monkeypatch, trained) -> None:
+    network = SmallHmr(SmallHmrConfig())
+    network.body = trained
+    monkeypatch.setattr(LOADER, lambda path: network)
+    notes = Notes()
+    recover_track(request(disk), notes)
+    assert ["trained for the body 'smpl'" in line for line in notes.lines] == ([True] * (trained == "smpl"))
 
 
 def test_the_body_of_real_data_can_be_set_once(disk, estimator, monkeypatch) -> None:
@@ -310,6 +367,14 @@ def test_the_overlay_covers_the_person(disk) -> None:
     assert (drawn == np.array(BODY_COLOUR)).all(-1).any((1, 2)).all()
 
 
+def test_dots_lie_on_the_points_that_were_found() -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    _dots(image, np.array([[10.0, 40.0, 0.5], [50.0, 5.0, 0.0], [-1e6, 1e6, 1.0]]))
+    rows, columns = np.nonzero((image == POINT_COLOUR).all(-1))
+    assert (rows.mean(), columns.mean()) == (40, 10)
+    assert len(rows) == 5  # a pixel and its neighbours
+
+
 def test_a_track_file_and_a_video(disk, points, tmp_path) -> None:
     out, overlay = tmp_path / "track.npz", tmp_path / "look.mkv"
     wide = ReelSpec(str(disk.wide))
@@ -328,7 +393,7 @@ def test_a_track_file_and_a_video(disk, points, tmp_path) -> None:
     assert next(iter(film.stream([0]))).shape == (SIDE, WIDE, 3)
 
 
-def test_places_that_cannot_be_written_are_refused_first(disk, tmp_path) -> None:
+def test_places_that_cannot_be_written_are_refused_first(disk, monkeypatch, tmp_path) -> None:
     asked = RecoverRequest(ReelSpec("no.mp4", disk.track))
     for out, overlay, words in (
         (tmp_path / "track.pkl", None, "expected a name that ends in .npz"),
@@ -339,5 +404,15 @@ def test_places_that_cannot_be_written_are_refused_first(disk, tmp_path) -> None
         with pytest.raises(UserError, match=words):
             recover_file(asked, out, overlay)
     (tmp_path / "dir.npz").mkdir()
-    with pytest.raises(UserError, match="is a folder"):
-        recover_file(asked, tmp_path / "dir.npz")
+    (tmp_path / "file").touch()
+    for out, overlay in (
+        (tmp_path / "dir.npz", None),
+        (tmp_path / "file" / "new" / "a.npz", None),
+        (tmp_path / "a.npz", tmp_path / "file" / "look.mp4"),
+    ):
+        with pytest.raises(UserError, match="a file stands where a folder is needed, or the reverse"):
+            recover_file(asked, out, overlay)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(UserError, match="no permission to write"):
+        recover_file(asked, tmp_path / "new" / "a.npz")
+    assert not (tmp_path / "new").exists()

@@ -16,6 +16,7 @@ from iper_bench.body import load_body
 from iper_bench.body.camera import project
 from iper_bench.body.lbs import rotation_matrices
 from iper_bench.body.recovery.estimate import RecoveredBodies
+from iper_bench.body.recovery.joint_error import mpjpe
 from iper_bench.body.recovery.small import SmallHmr, SmallHmrConfig, normalised
 from iper_bench.body.recovery.small_joints import JointBody
 from iper_bench.body.recovery.spin import Estimate
@@ -153,6 +154,10 @@ def test_the_truth_has_no_loss(sampler: BodySampler) -> None:
     assert float(terms["rotations"]) == 0
     _, terms = body_loss(truth._replace(betas=batch.betas + 1), batch, joints, BodyLossWeights())
     assert float(terms["shape"]) == pytest.approx(1.0)
+    taller, true = (joints.joints(betas, batch.rotations) for betas in (batch.betas + 1, batch.betas))
+    apart = mpjpe(taller.numpy(), true.numpy()).mean() / 1000  # relative to the pelvis, which moved as well
+    assert float(terms["joints"]) == pytest.approx(apart, rel=1e-4)
+    assert float((taller - true)[:, 0].norm(dim=-1).min()) > 1e-4
 
 
 def test_a_batch_is_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,8 @@ class BasicBlock(nn.Module):
 
 class SmallHmr(nn.Module):
     """See the module. The mean body (``init_pose`` (1, 144), ``init_shape`` (1, 10), ``init_cam`` (1, 3)) is
-    a person upright before the camera until a training fills in that of its data.
+    a person upright before the camera until a training fills in that of its data. ``body``: name of the body
+    model that the weights were trained for, ``None`` = nobody says.
     """
 
     init_pose: Tensor
@@ -115,6 +116,7 @@ class SmallHmr(nn.Module):
     def __init__(self, config: SmallHmrConfig) -> None:
         super().__init__()
         self.config = config
+        self.body: str | None = None
         first = config.widths[0]
         self.stem = nn.Conv2d(3, first, 5, stride=2, padding=2, bias=False)
         self.bn = nn.BatchNorm2d(first)

@@ -44,7 +44,7 @@ def load_estimator(path: Path) -> Spin | HmrIccv | SmallHmr:
     elif HMR_MARK in state:
         network, state = HmrIccv(), _without_body(state)
     elif SMALL_MARK in state:
-        network = SmallHmr(_small_config(path))
+        network = _small(path)
     else:
         raise UserError(
             f"no body estimator that is known ({_some(sorted(state))})",
@@ -55,7 +55,8 @@ def load_estimator(path: Path) -> Spin | HmrIccv | SmallHmr:
     return network.eval()
 
 
-def _small_config(path: Path) -> SmallHmrConfig:
+def _small(path: Path) -> SmallHmr:
+    """As the metadata say, with initial weights."""
     told = _metadata(path)
     if told.get("network") != NETWORK:
         raise UserError(
@@ -63,7 +64,10 @@ def _small_config(path: Path) -> SmallHmrConfig:
             where=str(path),
             expected="a file written by iper-bench train --method hmr",
         )
-    return SmallHmrConfig.from_json(told.get("config"), str(path))
+    network = SmallHmr(SmallHmrConfig.from_json(told.get("config"), str(path)))
+    body = told.get("body")
+    network.body = body if isinstance(body, str) else None
+    return network
 
 
 def _metadata(path: Path) -> dict[str, Any]:
