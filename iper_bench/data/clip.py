@@ -99,7 +99,9 @@ class Clip(ABC):
 
     @abstractmethod
     def masks(self, indices: Sequence[int]) -> Images | None:
-        """Person mattes (N, H, W) uint8, 255 = person, or ``None`` when the dataset has none."""
+        """Person mattes (N, H, W) uint8, 255 = person, or ``None`` when the dataset has none. Asking for no
+        frame decodes nothing and tells whether it has.
+        """
 
     def recipe(self, indices: Sequence[int]) -> Callable[[], Images] | None:
         """What a worker process calls to decode the frames ``indices``, as :meth:`frames` does: small and

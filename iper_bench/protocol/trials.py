@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from iper_bench.data.dataset import Dataset
 from iper_bench.errors import UserError, unknown_name
@@ -137,6 +137,7 @@ class _TrialMaker:
     protocol: Protocol
     dataset: Dataset
     entries: dict[str, Entry]
+    checked: set[str] = field(default_factory=set)  # videos whose frame names are those of the digest
 
     def own(self, entry: Entry, drive: Drive) -> Trial:
         """Self-imitation."""
@@ -236,15 +237,19 @@ class _TrialMaker:
 
     def _frames(self, video: str, frames: Sequence[int], field: str, entry: Entry | None) -> tuple[int, ...]:
         """Places among the frames that count, as indices of the clip. Raises UserError beyond its end."""
-        clip = self.dataset.clip(video)
         kept = self._require(video, min(frames, default=-1), max(frames, default=-1), field, entry)
-        if entry is not None and entry.digest is not None and field != "candidates":
-            found = names_digest([clip.frame_names[index] for index in kept])
-            if found != entry.digest:
-                raise UserError(
-                    f"the frames of clip '{video}' are not those the protocol was made on",
-                    where=f"protocol '{self.protocol.name}'",
-                    expected=f"names with the SHA-256 {entry.digest[:16]}..., found {found[:16]}...",
-                    hint="iper-bench protocol make FOLDER",
-                )
+        if entry is not None and entry.digest is not None and video not in self.checked:
+            self._require_digest(video, kept, entry.digest)
+            self.checked.add(video)
         return tuple(kept[frame] for frame in frames)
+
+    def _require_digest(self, video: str, kept: Sequence[int], digest: str) -> None:
+        names = self.dataset.clip(video).frame_names
+        found = names_digest([names[index] for index in kept])
+        if found != digest:
+            raise UserError(
+                f"the frames of clip '{video}' are not those the protocol was made on",
+                where=f"protocol '{self.protocol.name}'",
+                expected=f"names with the SHA-256 {digest[:16]}..., found {found[:16]}...",
+                hint="iper-bench protocol make FOLDER",
+            )

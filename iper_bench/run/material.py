@@ -142,10 +142,9 @@ class Material:
 
 
 def masks_origin(dataset: Dataset, trials: Sequence[Trial]) -> str:
-    """Where the mattes of the source frames come from, in words; one frame of the first clip is asked."""
-    clip = dataset.clip(trials[0].source_clip)
-    first = next(iter(trials[0].sources.values()))[:1]
-    return DATASETS_OWN if clip.masks(first) is not None else SILHOUETTE
+    """Where the mattes of the source frames come from, in words: the first clip is asked for no frame."""
+    masks = dataset.clip(trials[0].source_clip).masks(())
+    return DATASETS_OWN if masks is not None else SILHOUETTE
 
 
 def shown_positions(count: int) -> list[int]:

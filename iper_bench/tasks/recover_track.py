@@ -19,7 +19,7 @@ import numpy as np
 from iper_bench.body.loading import default_body, load_body
 from iper_bench.body.model import BodyModel
 from iper_bench.body.open_body import open_body_names
-from iper_bench.body.recovery.estimate import BodyEstimator, RecoveredBodies, estimate_bodies
+from iper_bench.body.recovery.estimate import BodyEstimator, RecoveredBodies, estimate_bodies, joined_bodies
 from iper_bench.body.recovery.hmr_iccv import HmrIccv
 from iper_bench.body.recovery.refine import TEMPORAL, RefineOptions, refine_track, reprojection
 from iper_bench.body.recovery.small import SmallHmr
@@ -319,7 +319,7 @@ def _find(reel: Reel, network: BodyEstimator, boxes: Floats | None, square: Squa
     """What the estimator says of every frame; the shape is the mean. ``boxes`` as of :func:`person_boxes`."""
     network = network.to(compute_device())
     side = min(square.side, LARGEST_SIDE)
-    betas, poses, cams = np.zeros(10, np.float64), [], []
+    parts: list[RecoveredBodies] = []
     total = -(-len(reel) // _BATCH)
     for rows, frames in progress(_batches(reel), f"finding bodies in {reel.name}", total=total):
         for row, frame in zip(rows, frames, strict=True):
@@ -332,14 +332,10 @@ def _find(reel: Reel, network: BodyEstimator, boxes: Floats | None, square: Squa
         images = np.stack([Square.around(frame).bring(frame, side) for frame in frames])
         part = None if boxes is None else boxes[rows] * (side / square.side)
         try:
-            found = estimate_bodies(network, images, part)
+            parts.append(estimate_bodies(network, images, part))
         except UserError as error:
             raise _relabelled(error, reel, rows) from error
-        betas += found.betas.astype(np.float64) * len(rows)
-        poses.append(found.poses)
-        cams.append(found.cams)
-    mean = (betas / len(reel)).astype(np.float32)
-    return RecoveredBodies(mean, np.concatenate(poses), np.concatenate(cams))
+    return joined_bodies(parts)
 
 
 def _relabelled(error: UserError, reel: Reel, rows: Sequence[int]) -> UserError:

@@ -62,24 +62,19 @@ def recover(reel: Reel, indices: Sequence[int], weights: Path | None, track_opti
             hint="--body-weights spin.pth (or another estimator, see docs/body_recovery.md), or a clip such "
             "as synthetic:actor003/outfit1",
         )
-    from iper_bench.body.recovery.estimate import estimate_bodies
+    from iper_bench.body.recovery.estimate import RecoveredBodies, estimate_bodies, joined_bodies
     from iper_bench.body.recovery.weights import load_estimator
 
     network = load_estimator(weights).to(compute_device())
-    betas, poses, cams = np.zeros(10, np.float64), [], []
+    parts: list[RecoveredBodies] = []
     shape: tuple[int, int] | None = None
     total = -(-len(indices) // _BATCH)
     for batch in progress(_batches(reel, indices), f"finding bodies in {reel.name}", total=total):
         shape = shape or batch.shape
-        found = estimate_bodies(network, batch.frames, batch.boxes)
-        betas += found.betas.astype(np.float64) * len(batch.frames)
-        poses.append(found.poses)
-        cams.append(found.cams)
+        parts.append(estimate_bodies(network, batch.frames, batch.boxes))
     if shape is None:
         raise UserError("no frame to find a body in", where=reel.name)
-    mean = (betas / len(indices)).astype(np.float32)
-    track = BodyTrack(mean, np.concatenate(poses), np.concatenate(cams))
-    return Recovered(track, tuple(indices), shape)
+    return Recovered(BodyTrack(*joined_bodies(parts)), tuple(indices), shape)
 
 
 @dataclass(frozen=True)

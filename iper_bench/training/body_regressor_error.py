@@ -19,6 +19,7 @@ from iper_bench.body.recovery.estimate import (
     BodyEstimator,
     RecoveredBodies,
     estimate_bodies,
+    joined_bodies,
     mean_bodies,
 )
 from iper_bench.body.recovery.joint_error import mpjpe, pa_mpjpe, reprojection
@@ -180,7 +181,9 @@ def clip_errors(network: BodyEstimator, clip: Clip, body: BodyModel) -> tuple[Bo
         return nothing, nothing
     truth, joints = clip.track.take(seen), JointBody(body)
     side = clip.size[0]
-    ours, theirs = (track_error(joints, _joined(one), truth, side, unseen) for one in (found, blind))
+    ours, theirs = (
+        track_error(joints, BodyTrack(*joined_bodies(one)), truth, side, unseen) for one in (found, blind)
+    )
     return ours, theirs
 
 
@@ -213,12 +216,6 @@ def _without_nan(content: Any) -> Any:
     if isinstance(content, dict):
         return {key: _without_nan(value) for key, value in content.items()}
     return None if isinstance(content, float) and math.isnan(content) else content
-
-
-def _joined(parts: Sequence[RecoveredBodies]) -> BodyTrack:
-    counts = [len(one.poses) for one in parts]
-    betas = np.average([one.betas for one in parts], axis=0, weights=counts).astype(np.float32)
-    return BodyTrack(betas, np.concatenate([p.poses for p in parts]), np.concatenate([p.cams for p in parts]))
 
 
 def _joints(body: JointBody, bodies: BodyTrack) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -8,6 +8,7 @@ frame and uses that of the first source); no refinement by 2-D joints, which is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -86,6 +87,14 @@ def mean_bodies(
     where it looks. What an estimator is worth shows beside this.
     """
     return _bodies(network, frames, boxes, blind=True)
+
+
+def joined_bodies(parts: Sequence[RecoveredBodies]) -> RecoveredBodies:
+    """The frames of several parts of one film, in order, as of one: the shape is the mean over all frames."""
+    counts = [len(one.poses) for one in parts]
+    betas = np.average([one.betas for one in parts], axis=0, weights=counts).astype(np.float32)
+    poses, cams = (np.concatenate(rows) for rows in zip(*((p.poses, p.cams) for p in parts), strict=True))
+    return RecoveredBodies(betas, poses, cams)
 
 
 def _bodies(

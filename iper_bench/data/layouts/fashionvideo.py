@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from iper_bench.data.layouts.clip_parts import pose_shape_track
-from iper_bench.data.layouts.frame_source import counted_names
 from iper_bench.data.layouts.layout import (
-    FolderLayout,
+    ALPHAS,
     Layout,
     ProcessedLayout,
     VideoLayout,
+    evaluator_layout,
     folders_at,
 )
 from iper_bench.data.layouts.opening import Kind, open_kind
@@ -21,7 +20,7 @@ from iper_bench.data.layouts.tree_dataset import Splits, TreeDataset
 
 SPLITS = ("train", "val")
 URL_LISTS = {"train": "fashion_train.txt", "val": "fashion_test.txt"}
-MATTES = (("parse", "{first}_alpha.png"), ("pred_masks", "mask_{name}"))
+MATTES = (*ALPHAS, ("pred_masks", "mask_{name}"))
 
 
 def open_fashionvideo(
@@ -55,18 +54,10 @@ def _find(root: Path) -> Layout | None:
     processed = root / "processed"
     if processed.is_dir():
         split_folders = tuple(processed / split for split in SPLITS if (processed / split).is_dir())
-        return FolderLayout(
-            "processed",
-            split_folders or (processed,),
-            images="images",
-            track=lambda _, folder: pose_shape_track(folder / "pose_shape.pkl"),
-            mattes=MATTES,
-        )
+        return evaluator_layout(*(split_folders or (processed,)), mattes=MATTES)
     if not (root / "videos").is_dir():
         return None
-    return VideoLayout(
-        "videos", root / "videos", file_of=lambda name: name, name_of=lambda file: file, naming=counted_names
-    )
+    return VideoLayout("videos", root / "videos")
 
 
 def _found_splits(root: Path) -> Splits:
@@ -88,7 +79,6 @@ KIND = Kind(
     expected="primitives, processed, or videos",
     subject=lambda name: name,
     called=re.compile(r"[A-Za-z0-9+-]+\.mp4"),
-    files={"train": "train.txt", "val": "val.txt", "test": "test.txt"},
     aliases={"test": "val"},
     found_splits=_found_splits,
     smpl_place="a track for every video; none were published",

@@ -176,7 +176,6 @@ KIND = Kind(
     find=OwnLayout,
     expected="videos, or one folder of frames per clip",
     subject=lambda name: name.partition("/")[0],
-    files={"train": "train.txt", "val": "val.txt", "test": "test.txt"},
     lists_all=True,
     smpl_place="track.npz in the clip's folder, or <clip>.npz beside it",
     default_size=_first_side,

@@ -85,7 +85,6 @@ KIND = Kind(
     expected="images_HD or images with smpls, primitives, or iPER_*_video_release",
     subject=lambda name: name.partition("/")[0],
     called=re.compile(r"[0-9]{3}/[0-9]+/[0-9]+"),
-    files={"train": "train.txt", "val": "val.txt", "test": "test.txt"},
     aliases={"test": "val"},
     smpl_place="smpls/<actor>/<cloth>/<action>/pose_shape.pkl of the ICCV release",
 )

@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from iper_bench.data.frame_name import printable
-from iper_bench.data.layouts.clip_parts import ClipParts, MatteSource, TrackSource
+from iper_bench.data.layouts.clip_parts import ClipParts, MatteSource, TrackSource, pose_shape_track
 from iper_bench.data.layouts.frame_source import (
     FolderSource,
     ListedSource,
     Naming,
     VideoSource,
+    counted_names,
     is_utf8,
     is_video,
     picture_names,
@@ -32,6 +33,8 @@ from iper_bench.data.track_file import TrackFile
 from iper_bench.errors import UserError
 
 TrackPlace = Callable[[str], TrackSource | None]
+MattePlaces = tuple[tuple[str, str], ...]  # folder in the clip's, pattern of MatteSource
+ALPHAS: MattePlaces = (("parse", "{first}_alpha.png"),)
 
 
 class Layout(ABC):
@@ -110,6 +113,19 @@ class FolderLayout(Layout):
         return sorted({name for base in self._bases for name in folders_at(base, self._depth)})
 
 
+def evaluator_layout(*bases: Path, mattes: MattePlaces = ALPHAS) -> FolderLayout:
+    """``<clip>/images`` with ``pose_shape.pkl`` beside it, below one of ``bases``: the ``processed`` folders
+    of the official evaluator.
+    """
+    return FolderLayout(
+        "processed",
+        bases,
+        images="images",
+        track=lambda _, folder: pose_shape_track(folder / "pose_shape.pkl"),
+        mattes=mattes,
+    )
+
+
 class ProcessedLayout(Layout):
     """iPERCore's ``primitives/<clip>/processed``.
 
@@ -146,7 +162,8 @@ class VideoLayout(Layout):
 
     Parameters
     ----------
-    file_of: clip's name -> file name in ``base``. name_of: the reverse, ``None`` for a file that is no clip.
+    file_of: clip's name -> file name in ``base``; by default the same. name_of: the reverse, ``None`` for a
+        file that is no clip.
     naming: number of frames -> their names.
     track: clip's name -> its track.
     """
@@ -156,9 +173,9 @@ class VideoLayout(Layout):
         words: str,
         base: Path,
         *,
-        file_of: Callable[[str], str],
-        name_of: Callable[[str], str | None],
-        naming: Naming,
+        file_of: Callable[[str], str] = lambda name: name,
+        name_of: Callable[[str], str | None] = lambda file: file,
+        naming: Naming = counted_names,
         track: TrackPlace = lambda name: None,
     ) -> None:
         self.words, self._base = words, base

@@ -6,13 +6,10 @@ import re
 from pathlib import Path
 
 from iper_bench.data.layouts.clip_parts import TrackSource, pose_shape_track
-from iper_bench.data.layouts.frame_source import counted_names
-from iper_bench.data.layouts.layout import FolderLayout, Layout, ProcessedLayout, VideoLayout
+from iper_bench.data.layouts.layout import Layout, ProcessedLayout, VideoLayout, evaluator_layout
 from iper_bench.data.layouts.opening import Kind, open_kind
 from iper_bench.data.layouts.tree_dataset import TreeDataset
 from iper_bench.data.safe_path import inside
-
-MATTES = (("parse", "{first}_alpha.png"),)
 
 
 def open_motionsynthetic(
@@ -43,13 +40,7 @@ def _find(root: Path) -> Layout | None:
     if (root / "primitives").is_dir():
         return ProcessedLayout(root / "primitives")
     if (root / "processed").is_dir():
-        return FolderLayout(
-            "processed",
-            (root / "processed",),
-            images="images",
-            track=lambda _, folder: pose_shape_track(folder / "pose_shape.pkl"),
-            mattes=MATTES,
-        )
+        return evaluator_layout(root / "processed")
     if not (root / "videos").is_dir():
         return None
     tracked = (root / "poses").is_dir()
@@ -58,7 +49,6 @@ def _find(root: Path) -> Layout | None:
         root / "videos",
         file_of=lambda name: f"{name}.mp4",
         name_of=lambda file: file[:-4] if file.lower().endswith(".mp4") else None,
-        naming=counted_names,
         track=lambda name: _track(root, name),
     )
 
@@ -79,7 +69,6 @@ KIND = Kind(
     expected="primitives, processed, or videos with poses",
     subject=_subject,
     called=re.compile(r".+_[0-9]{4}"),
-    files={"train": "train.txt", "val": "val.txt", "test": "test.txt"},
     aliases={"test": "val"},
     smpl_place="poses/<name>/pose_shape.pkl of the release",
 )

@@ -16,6 +16,7 @@ from iper_bench.data.layouts.tree_dataset import Splits, TreeDataset
 from iper_bench.errors import UserError
 
 SIDE = 512  # pixels, the resolution of the released networks
+SPLIT_FILES = {split: f"{split}.txt" for split in ("train", "val", "test")}  # the same for all of them
 ALL = "all"  # the split of datasets that come without split files
 
 
@@ -29,7 +30,7 @@ class Kind:
     find: root -> its layout, ``None`` when the root has none of them.
     expected: the layouts, in words.
     subject: clip's name -> who is seen.
-    files: split -> its file in the root, where such files belong to the dataset.
+    files: split -> its file in the root.
     aliases: split -> the split of which it is another name, unless it has a file of its own.
     found_splits: root -> splits that follow from folders or other files, used where ``files`` are missing.
     lists_all: whether the split ``all`` holds every clip on the disk; else a split file is compulsory.
@@ -42,7 +43,7 @@ class Kind:
     find: Callable[[Path], Layout | None]
     expected: str
     subject: Callable[[str], str]
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=lambda: dict(SPLIT_FILES))
     aliases: Mapping[str, str] = field(default_factory=dict)
     found_splits: Callable[[Path], Splits] = lambda root: {}
     lists_all: bool = False

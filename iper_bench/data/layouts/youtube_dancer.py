@@ -7,12 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iper_bench.data.layouts.clip_parts import pose_shape_track
-from iper_bench.data.layouts.frame_source import counted_names
-from iper_bench.data.layouts.layout import FolderLayout, Layout, VideoLayout, folders_at
+from iper_bench.data.layouts.layout import FolderLayout, Layout, VideoLayout, evaluator_layout, folders_at
 from iper_bench.data.layouts.opening import Kind, open_kind
 from iper_bench.data.layouts.tree_dataset import Splits, TreeDataset
 
-MATTES = (("parse", "{first}_alpha.png"),)
 #: names of the clips of MetaPix' cut
 METAPIX = re.compile(r"(train|test)_([0-9]+)_img")
 _EVALUATOR = re.compile(r"(.+)_[0-9]+\.mp4")
@@ -52,20 +50,12 @@ class MetaPixLayout(FolderLayout):
 
 def _find(root: Path) -> Layout | None:
     if (root / "processed").is_dir():
-        return FolderLayout(
-            "processed",
-            (root / "processed",),
-            images="images",
-            track=lambda _, folder: pose_shape_track(folder / "pose_shape.pkl"),
-            mattes=MATTES,
-        )
+        return evaluator_layout(root / "processed")
     if any(METAPIX.fullmatch(path.name) for path in root.iterdir()):
         return MetaPixLayout("metapix", (root,), track=lambda _, f: pose_shape_track(f / "pose_shape.pkl"))
     if not (root / "videos").is_dir():
         return None
-    return VideoLayout(
-        "videos", root / "videos", file_of=lambda name: name, name_of=lambda file: file, naming=counted_names
-    )
+    return VideoLayout("videos", root / "videos")
 
 
 def _found_splits(root: Path) -> Splits:
@@ -95,7 +85,6 @@ KIND = Kind(
     expected="processed/<id>_<n>.mp4, the folders of MetaPix, or videos",
     subject=_subject,
     called=re.compile(rf"[A-Za-z0-9_-]{{11}}_[0-9]+\.mp4|{METAPIX.pattern}"),
-    files={"train": "train.txt", "val": "val.txt", "test": "test.txt"},
     found_splits=_found_splits,
     lists_all=True,
     smpl_place="processed/<id>_<n>.mp4/pose_shape.pkl",
