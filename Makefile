@@ -40,6 +40,7 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+	$(BIN)/mypy baselines
 
 contracts: $(READY)
 	$(BIN)/lint-imports

@@ -27,3 +27,8 @@ def file_sha256(path: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def step_seed(seed: int, step: int) -> int:
+    """A seed of 60 bits for one step, so that what is random in a step depends on (seed, step) alone."""
+    return int(content_hash([seed, step], 15), 16)

@@ -9,7 +9,7 @@ construction.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar, cast
 
@@ -25,11 +25,20 @@ class Registry(Generic[T]):
     ----------
     kind: word used in messages, for example ``"method"``.
     group: entry point group read on first use, or ``None``.
+    found: called on first use, before entry points: names to (entry, origin), for what is found by looking
+        into folders.
     """
 
-    def __init__(self, kind: str, *, group: str | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        *,
+        group: str | None = None,
+        found: Callable[[], Mapping[str, tuple[str, str]]] | None = None,
+    ) -> None:
         self.kind = kind
         self._group = group
+        self._found = found
         self._entries: dict[str, T | str] = {}
         self._origins: dict[str, str] = {}
         self._loaded_entry_points = False
@@ -79,9 +88,13 @@ class Registry(Generic[T]):
         return iter(self.names())
 
     def _load_entry_points(self) -> None:
-        if self._loaded_entry_points or self._group is None:
+        if self._loaded_entry_points:
             return
         self._loaded_entry_points = True
+        for name, (entry, origin) in ({} if self._found is None else self._found()).items():
+            self.add(name, entry, origin=origin)
+        if self._group is None:
+            return
         for point in entry_points(group=self._group):
             origin = point.dist.name if point.dist is not None else point.value
             self.add(point.name, point.value, origin=origin)

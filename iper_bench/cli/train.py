@@ -19,7 +19,8 @@ WHAT = (
         "--method",
         required=True,
         metavar="NAME[loss=SET]",
-        help="method to train, for example attlwb, lwb, 'attlwb[loss=lp]'; or hmr, a body estimator",
+        help="method to train, for example attlwb, lwb, 'attlwb[loss=lp]'; a baseline, for example pg2; or "
+        "hmr, a body estimator",
     ),
     click.option("--out", type=PATH, required=True, metavar="FOLDER", help="training folder"),
     click.option(
@@ -173,6 +174,15 @@ def _train(
         from iper_bench.cli.train_body import train_body
 
         click.echo(train_body(click.get_current_context()))
+        return
+    from iper_bench.methods.baseline_folders import baseline_folders
+
+    if options["method"] in baseline_folders():
+        from iper_bench.cli.train_baseline import train_baseline_command
+
+        path = train_baseline_command(click.get_current_context())
+        if os.environ.get("RANK", "0") == "0":
+            click.echo(path)
         return
     from iper_bench.training.keep import KeepPolicy
     from iper_bench.training.train import TrainRequest

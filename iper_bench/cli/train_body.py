@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
+from iper_bench.cli.typed_options import refuse_others
 from iper_bench.errors import UserError
 
 #: options of ``train`` that mean something to a body estimator
@@ -21,15 +21,7 @@ def train_body(context: click.Context) -> Path:
     """Train with the options of ``context``, that of ``train``; the path of the weights. Raises UserError for
     an option that was typed and means nothing here, and for several processes, which would write one folder.
     """
-    for option in context.command.params:
-        name = option.name or ""
-        typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if typed and name not in (*OPTIONS, "method"):
-            raise UserError(
-                "means nothing to --method hmr",
-                where=option.opts[0],
-                expected=", ".join(f"--{one.replace('_', '-')}" for one in OPTIONS),
-            )
+    refuse_others(context, ("method", *OPTIONS), "--method hmr")
     if context.params["method"] != "hmr":
         raise UserError(
             f"'{context.params['method']}' has options in brackets", where="--method", expected="hmr alone"

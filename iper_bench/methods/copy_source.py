@@ -11,6 +11,7 @@ import numpy as np
 from iper_bench.data.clip import Images
 from iper_bench.hashing import content_hash
 from iper_bench.methods.method import Sources, Subject, Targets
+from iper_bench.methods.reference_names import SOURCES
 
 BATCH = 16  # frames per yielded batch
 
@@ -33,6 +34,7 @@ class CopySource:
 
     name = "copy-source"
     trains = False
+    made_from = SOURCES
 
     def __init__(self) -> None:
         self.identity = content_hash({"method": self.name, "version": 1})

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from iper_bench.data.clip import BodyTrack, Images
 from iper_bench.lwg.strategy import GENERATOR_OF
+from iper_bench.methods.baseline_folders import baseline_entries
 from iper_bench.registry import Registry
 
 
@@ -85,8 +86,13 @@ class Method(Protocol):
 
 #: Called without arguments, or with ``weights=Path`` and options (text) where it has such parameters.
 MethodFactory = Callable[..., Method]
-METHODS: Registry[MethodFactory] = Registry("method", group="iper_bench.methods")
+METHODS: Registry[MethodFactory] = Registry("method", group="iper_bench.methods", found=baseline_entries)
 for _name in GENERATOR_OF:
     METHODS.add(_name, f"iper_bench.methods.liquid_warping:{_name.replace('-', '_')}")
 METHODS.add("warp", "iper_bench.methods.warp:create")
 METHODS.add("copy-source", "iper_bench.methods.copy_source:create")
+METHODS.add("nearest-source", "iper_bench.methods.nearest_source:create")
+# no methods, because they are made from frames that no method sees: see methods/reference.py
+METHODS.add("other-person", "iper_bench.methods.other_person:create")
+for _name in ("shift", "blur", "jpeg"):
+    METHODS.add(f"truth-{_name}", f"iper_bench.methods.truth_reference:{_name}")

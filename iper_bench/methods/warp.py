@@ -17,6 +17,7 @@ from iper_bench.lwg.inputs import InputOptions, to_frames
 from iper_bench.methods.appearance_subject import join_people
 from iper_bench.methods.liquid_warping_subject import BATCH, target_maps
 from iper_bench.methods.method import Sources, Subject, Targets
+from iper_bench.methods.reference_names import SOURCES
 from iper_bench.methods.source_person import SourcePerson, prepare_person
 
 VERSION = 1  # raised whenever the same sources would draw other frames
@@ -45,6 +46,7 @@ class Warp:
 
     name = "warp"
     trains = False
+    made_from = SOURCES
 
     def __init__(self) -> None:
         self._options = InputOptions()

@@ -16,7 +16,6 @@ from iper_bench.data.clip import BodyTrack
 
 if TYPE_CHECKING:
     from iper_bench.body.model import BodyModel
-    from iper_bench.methods.method import Sources, Targets
 
 Boxes = NDArray[np.float32]
 
@@ -54,22 +53,3 @@ def enlarged(extent: NDArray[np.floating], size: tuple[int, int]) -> Boxes:
     centre, half = (low + high) / 2.0, (high - low) / 2.0 * ENLARGEMENT
     boxes = np.concatenate([np.clip(centre - half, 0.0, scale), np.clip(centre + half, 0.0, scale)], axis=1)
     return boxes.astype(np.float32)
-
-
-def predicted_track(sources: Sources, targets: Targets) -> BodyTrack:
-    """The body that a prediction should show: the source person in the target's poses.
-
-    In self-imitation under the target's own cameras; in cross-imitation under the camera of the first source
-    moved like the driver's since his first frame (the ``smooth`` strategy, iPERCore's default).
-    """
-    if targets.same_person:
-        cams = targets.track.cams
-    else:
-        import torch
-
-        from iper_bench.body.camera import swap_camera
-
-        driver = torch.from_numpy(targets.track.cams)
-        source = torch.from_numpy(sources.track.cams[0])
-        cams = swap_camera("smooth", source, driver, driver[0]).numpy()
-    return BodyTrack(sources.track.betas, targets.track.poses, cams)

@@ -19,8 +19,9 @@ from iper_bench.data.clip import BodyTrack, Clip, Images
 from iper_bench.data.dataset import Dataset
 from iper_bench.data.decoding import frame_stream
 from iper_bench.methods.method import Sources, Targets
+from iper_bench.methods.predicted_track import predicted_track
 from iper_bench.protocol.trial import SELF, Trial
-from iper_bench.run.boxes import Boxes, person_boxes, predicted_track
+from iper_bench.run.boxes import Boxes, person_boxes
 from iper_bench.store.exhibit import Exhibit
 
 BATCH = 16  # frames decoded at once; the official loader's batch

@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import math
 import platform
-import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +19,25 @@ from iper_bench.body import load_body
 from iper_bench.body.recovery.small import NETWORK, SmallHmr, SmallHmrConfig, normalised
 from iper_bench.body.recovery.small_joints import JointBody
 from iper_bench.body.rotations import six_from_matrices
-from iper_bench.data.clip import Clip
+from iper_bench.data.clip import Clip, Images
 from iper_bench.data.dataset import DATASETS
 from iper_bench.device import compute_device
 from iper_bench.errors import UserError
 from iper_bench.hashing import content_hash
 from iper_bench.lwg.checkpoint import save_safetensors
-from iper_bench.progress import track
 from iper_bench.training.body_regressor_loss import BodyLossWeights, body_loss
 from iper_bench.training.body_regressor_samples import BodySampler, BodySamples
+from iper_bench.training.finite import check_finite
 from iper_bench.training.folder import PLAN_FILE, check_folder
-from iper_bench.training.interrupts import StopRequest
-from iper_bench.training.journal import Journal
+from iper_bench.training.loop import run_loop
 from iper_bench.training.memory import explained_memory
-from iper_bench.training.mix import Mix, parse_mix
-from iper_bench.training.prefetch import prefetched
-from iper_bench.training.state import STATE_FILE, TrainingState
+from iper_bench.training.mix import TRAINING, Mix, parse_mix
+from iper_bench.training.options import LoopOptions
+from iper_bench.training.state import STATE_FILE, TrainingState, check_length
+from iper_bench.training.team import Team
+from iper_bench.training.trainee import Learned, Validation
 
 WEIGHTS_FILE = "hmr.safetensors"
-SPLIT = "train"
 
 
 @dataclass(frozen=True)
@@ -167,21 +164,24 @@ def train_body_regressor(
     resumed = request.resume and state.restore(request.out, setup.identity)
     if not (request.out / STATE_FILE).is_file():
         check_folder(request.out)
-    if state.step > setup.steps:
-        raise UserError(
-            f"the training there has {state.step} steps behind it already, more than the {setup.steps} asked "
-            "for",
-            where=str(request.out),
-            expected="a longer schedule",
-            hint=f"--steps {state.step} for the weights of now, or --fresh to start again",
-        )
+    check_length(request.out, state.step, setup.steps)
     with explained_memory():
-        body = load_body(setup.body)
-        sampler = BodySampler(clips, body, settings.network.side, request.seed)
+        sampler = BodySampler(clips, load_body(setup.body), settings.network.side, request.seed)
     if not resumed:
         start_at_mean(state, sampler)
     write_json(request.out / PLAN_FILE, setup.plan())
-    _run(state, sampler, setup, JointBody(body).to(compute_device()))
+    options = LoopOptions(
+        request.out,
+        setup.identity,
+        setup.steps,
+        request.seconds,
+        log_every=request.log_every,
+        save_every=request.save_every,
+        workers=request.workers,
+    )
+    with explained_memory():
+        trainee = BodyTrainee(state, sampler, setup)
+        run_loop(trainee, options, Team(compute_device()))
     path = request.out / WEIGHTS_FILE
     _export(state, setup, path)
     return path
@@ -219,94 +219,72 @@ def _training_clips(mix: Mix) -> list[Clip]:
             where="--dataset",
             expected="datasets of one body model: the estimator says the parameters of one",
         )
-    clips: list[Clip] = []
-    for dataset in mix.datasets:
-        if SPLIT not in dataset.splits() or not dataset.clip_names(SPLIT):
-            raise UserError(
-                f"dataset '{dataset.name}' has no clips in a split '{SPLIT}'",
-                expected="a dataset with training clips",
-            )
-        clips += dataset.clips(SPLIT)
-    return clips
+    mix.require_training_clips()
+    return [clip for clip, _ in mix.bare_clips(TRAINING)]
 
 
-def _run(state: TrainingState, sampler: BodySampler, setup: _SetUp, body: JointBody) -> None:
-    request, settings = setup.request, setup.settings
-    device = compute_device()
-    state.averaged = {key: value.to(device) for key, value in state.averaged.items()}
-    state.generator.train()
-    with explained_memory(), StopRequest() as stop:
-        journal = Journal(request.out, state.step, state.pending)
-        started, saved, settled = time.monotonic(), state.step, True
-        loss = 0.0
+class BodyTrainee:
+    """The estimator as the loop trains it, see :class:`iper_bench.training.trainee.Trainee`."""
 
-        def save() -> None:
-            nonlocal saved
-            if saved != state.step:
-                state.pending = journal.pending()
-                state.save(request.out, setup.identity)
-                saved = state.step
+    validates = False
 
-        turns = _turns(state, sampler, setup, lambda: stop.seen)
-        shown = track(turns, "training", total=setup.steps - state.step, status=lambda: f"loss {loss:.4f}")
-        try:
-            for batch in shown:
-                rate = settings.rate_at(state.step, setup.steps)
-                settled = False
-                terms = _step(state, batch.to(device), body, settings, rate)
-                state.step += 1
-                state.average(settings.ema)
-                settled = True
-                loss = terms["total"]
-                journal.add(terms)
-                if state.step % request.log_every == 0:
-                    journal.write(state.step, rate, time.monotonic() - started)
-                if state.step % request.save_every == 0:
-                    save()
-        finally:
-            turns.close()
-            if settled:
-                save()
-            journal.close()
-        if state.step < setup.steps and stop.seen:
-            raise KeyboardInterrupt
+    def __init__(self, state: TrainingState, sampler: BodySampler, setup: _SetUp) -> None:
+        device = compute_device()
+        self._state, self._sampler, self._setup = state, sampler, setup
+        self._body = JointBody(load_body(setup.body)).to(device)
+        state.averaged = {key: value.to(device) for key, value in state.averaged.items()}
+        state.generator.train()
+        self.settled = True
 
+    @property
+    def step(self) -> int:
+        return self._state.step
 
-def _turns(
-    state: TrainingState, sampler: BodySampler, setup: _SetUp, stopped: Callable[[], bool]
-) -> Generator[BodySamples, None, None]:
-    """The batches of every step, until the end, the time limit or a signal."""
-    request = setup.request
-    started = time.monotonic()
-    draw = partial(sampler.batch, count=setup.batch)
-    with closing(prefetched(draw, range(state.step, setup.steps), request.workers)) as coming:
-        while state.step < setup.steps and not stopped():
-            if request.seconds is not None and time.monotonic() - started > request.seconds:
-                return
-            yield next(coming)
+    @property
+    def pending(self) -> dict[str, Any] | None:
+        return self._state.pending
 
+    @pending.setter
+    def pending(self, terms: dict[str, Any] | None) -> None:
+        self._state.pending = terms
 
-def _step(
-    state: TrainingState, batch: BodySamples, body: JointBody, settings: BodyRegressorSettings, rate: float
-) -> dict[str, float]:
-    """One step of the optimiser; its terms. Raises UserError before a loss that is no number reaches the
-    weights.
-    """
-    images = normalised(batch.images).contiguous(memory_format=torch.channels_last)
-    total, terms = body_loss(state.generator(images), batch, body, settings.weights)
-    found = {name: float(value.detach()) for name, value in {"total": total, **terms}.items()}
-    wrong = [name for name, value in found.items() if not math.isfinite(value)]
-    if wrong:
-        raise UserError(
-            f"the loss is no number any more at step {state.step + 1} ({', '.join(wrong)})",
-            expected="finite terms; the state saved last is kept",
-        )
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    state.optimiser.zero_grad(set_to_none=True)
-    total.backward()  # type: ignore[no-untyped-call]
-    state.optimiser.step()
-    return found
+    def draw(self, step: int, part: int) -> BodySamples:
+        """Patches of the step; there is one part."""
+        if part != 0:
+            raise ValueError("a body estimator is trained on one batch per step")
+        return self._sampler.batch(step, count=self._setup.batch)
+
+    def learn(self, batches: Sequence[BodySamples], steps: int) -> Learned:
+        """One step of the optimiser and of the averaged weights."""
+        state, settings = self._state, self._setup.settings
+        rate = settings.rate_at(state.step, steps)
+        batch = batches[0].to(compute_device())
+        images = normalised(batch.images).contiguous(memory_format=torch.channels_last)
+        total, terms = body_loss(state.generator(images), batch, self._body, settings.weights)
+        found = {name: float(value.detach()) for name, value in {"total": total, **terms}.items()}
+        check_finite(found, state.step)
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate
+        state.optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        self.settled = False
+        state.optimiser.step()
+        state.step += 1
+        state.average(settings.ema)
+        self.settled = True
+        return Learned(found, rate)
+
+    def picture(self, batch: BodySamples) -> Images:
+        """There is none: what is learnt are numbers."""
+        raise ValueError("a body estimator draws nothing")
+
+    def validate(self) -> Validation:
+        """There is none; ``iper-bench body error`` measures held-out clips."""
+        raise ValueError("a body estimator is measured by body error")
+
+    def save(self, folder: Path, identity: str) -> None:
+        """See :meth:`TrainingState.save`."""
+        self._state.save(folder, identity)
 
 
 def _export(state: TrainingState, setup: _SetUp, path: Path) -> None:

@@ -19,6 +19,7 @@ from iper_bench.errors import UserError
 from iper_bench.hashing import content_hash
 from iper_bench.lwg.inputs import InputBuilder, InputOptions
 
+TRAINING = "train"
 MOST_CANDIDATES = 16  # source candidates of a clip without a turn-around
 
 
@@ -76,18 +77,31 @@ class Mix:
         """The clips of the split ``train``. Raises UserError for a dataset without it or with an empty
         one.
         """
+        self.require_training_clips()
+        return self.clips(TRAINING, builders)
+
+    def bare_clips(self, split: str) -> list[tuple[Clip, str]]:
+        """As :meth:`clips`, each with the name of its body model."""
+        return [
+            (clip, dataset.body)
+            for dataset in self.datasets
+            if split in dataset.splits()
+            for clip in dataset.clips(split)
+        ]
+
+    def require_training_clips(self) -> None:
+        """Raise UserError for a dataset without the split ``train`` or with an empty one."""
         for dataset in self.datasets:
-            if "train" not in dataset.splits():
+            if TRAINING not in dataset.splits():
                 raise UserError(
-                    f"dataset '{dataset.name}' has no split 'train'",
+                    f"dataset '{dataset.name}' has no split '{TRAINING}'",
                     expected="a dataset with training clips",
                 )
-            if not dataset.clip_names("train"):
+            if not dataset.clip_names(TRAINING):
                 raise UserError(
-                    f"the split 'train' of dataset '{dataset.name}' is empty",
+                    f"the split '{TRAINING}' of dataset '{dataset.name}' is empty",
                     expected="at least one training clip",
                 )
-        return self.clips("train", builders)
 
     def builders(self, size: int, options: InputOptions) -> dict[str, InputBuilder]:
         """One builder for each body model, by its name. Raises UserError when a body cannot be loaded."""

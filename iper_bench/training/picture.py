@@ -31,11 +31,11 @@ def step_picture(sources: Tensor, initials: Tensor, predictions: Tensor, truths:
                 *to_frames(predictions[person, target : target + 1]),
                 *to_frames(truths[person, target : target + 1]),
             ]
-            rows.append(_join(tiles, axis=1))
-    return _join(rows, axis=0)
+            rows.append(joined_tiles(tiles, axis=1))
+    return joined_tiles(rows, axis=0)
 
 
-def _join(tiles: list[Images], axis: int) -> Images:
+def joined_tiles(tiles: list[Images], axis: int) -> Images:
     shape = list(tiles[0].shape)
     shape[axis] = GAP
     parts: list[Images] = [tiles[0]]

@@ -6,7 +6,6 @@ same images.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -14,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from iper_bench.errors import UserError
 from iper_bench.lwg.forward import forward_batch
 from iper_bench.lwg.objective import FaceTerm, Outputs, Perceptual, StepBatch, composed, objective
 from iper_bench.lwg.released_objective import Fakes, Reals
+from iper_bench.training.finite import check_finite
 from iper_bench.training.presets import Preset, discriminator_rate, learning_rate
 from iper_bench.training.state import TrainingState
 from iper_bench.training.team import Team
@@ -75,7 +74,7 @@ class Players:
                 with torch.no_grad():
                     seen.append((composed(outputs), placed.reals()))
         means = self._team.mean(means)
-        _check_finite(means, step)
+        check_finite(means, step)
         parameters = list(self._generator.parameters())
         self._team.average_gradients(parameters)
         if self._settings.clip_norm > 0:
@@ -116,13 +115,3 @@ class Players:
                 return composed(forward_batch(call, self._settings.generator, placed)).targets
         finally:
             self._generator.train()
-
-
-def _check_finite(means: Mapping[str, float], step: int) -> None:
-    wrong = [name for name, value in means.items() if not math.isfinite(value)]
-    if wrong:
-        raise UserError(
-            f"the loss is no number any more at step {step + 1} ({', '.join(wrong)})",
-            expected="finite terms; the state saved last is kept",
-            hint="--precision no or bf16, another --seed, or a preset with a lower rate, in a new folder",
-        )

@@ -6,23 +6,16 @@ One process has records, the others none: everything here reads the weights and 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from torch import Tensor
-
-from iper_bench.lwg.config import IMAGE_CHANNELS
-from iper_bench.lwg.objective import StepBatch
 from iper_bench.training.journal import Journal
 from iper_bench.training.keep import Keeper
 from iper_bench.training.options import LoopOptions
-from iper_bench.training.picture import step_picture
-from iper_bench.training.players import Players
-from iper_bench.training.state import TrainingState
-from iper_bench.training.validation import Validator
+from iper_bench.training.trainee import Learned, Trainee
 
 SCORE = "PSNR"  # the validation score that decides which weights are the best
 
@@ -32,27 +25,22 @@ class Records(AbstractContextManager["Records"]):
 
     Parameters
     ----------
-    validator: makes validation scores, or ``None``. export: writes the averaged weights to a path; without
-        it no weights are kept.
+    export: writes the trained weights to a path; without it no weights are kept.
     """
 
     def __init__(
         self,
-        state: TrainingState,
-        players: Players,
+        trainee: Trainee[Any],
         options: LoopOptions,
         *,
-        validator: Validator | None = None,
         export: Callable[[Path], object] | None = None,
     ) -> None:
-        folder = options.folder
-        self._state, self._players = state, players
+        self._trainee = trainee
         self._options = options
-        self._validator = validator
-        self._journal = Journal(folder, state.step, state.pending)
-        self._keeper = None if export is None else Keeper(folder, options.keep, export, state.step)
+        self._journal = Journal(options.folder, trainee.step, trainee.pending)
+        self._keeper = None if export is None else Keeper(options.folder, options.keep, export, trainee.step)
         self._started = time.monotonic()
-        self._saved = state.step
+        self._saved = trainee.step
         self._total = 0.0
 
     def __enter__(self) -> Self:
@@ -67,18 +55,22 @@ class Records(AbstractContextManager["Records"]):
         """The last step's loss, for the progress bar."""
         return f"loss {self._total:.4f}"
 
-    def after_step(self, terms: Mapping[str, float], rate: float, batch: StepBatch, *, last: bool) -> None:
-        """What is due after the step that made ``state.step``; ``batch`` is one it trained on."""
-        step, options = self._state.step, self._options
-        self._total = terms["total"]
-        self._journal.add(terms)
+    def after_step(self, learned: Learned, batch: Any, *, last: bool) -> None:
+        """What is due after the step that made ``trainee.step``; ``batch`` is one it trained on."""
+        trainee, options = self._trainee, self._options
+        step = trainee.step
+        self._total = learned.terms["total"]
+        self._journal.add(learned.terms)
         if _due(step, options.log_every):
-            self._journal.write(step, rate, time.monotonic() - self._started)
+            self._journal.write(step, learned.rate, time.monotonic() - self._started)
         if _due(step, options.pictures_every):
-            self._picture("training", batch, self._players.predict(batch))
+            self._journal.picture(step, "training", trainee.picture(batch))
         score = None
-        if self._validator is not None and (_due(step, options.validate_every) or last):
-            score = self._validate(self._validator)
+        if trainee.validates and (_due(step, options.validate_every) or last):
+            found = trainee.validate()
+            self._journal.validation(step, found.scores, found.notes)
+            self._journal.picture(step, "validation", found.picture)
+            score = found.scores.get(SCORE)
         if self._keeper is not None:
             self._keeper.after_step(step, score)
         if _due(step, options.save_every):
@@ -86,21 +78,10 @@ class Records(AbstractContextManager["Records"]):
 
     def save(self) -> None:
         """Save the state unless this step's is saved already."""
-        if self._saved != self._state.step:
-            self._state.pending = self._journal.pending()
-            self._state.save(self._options.folder, self._options.identity)
-            self._saved = self._state.step
-
-    def _validate(self, validator: Validator) -> float | None:
-        scores, frames = validator.measure(lambda b: self._players.predict(b, self._state.averaged))
-        self._journal.validation(self._state.step, scores, validator.notes)
-        self._picture("validation", validator.batches[0], frames)
-        return scores.get(SCORE)
-
-    def _picture(self, name: str, batch: StepBatch, made: Tensor) -> None:
-        initial = batch.tsf_inputs[:, :, :IMAGE_CHANNELS]
-        image = step_picture(batch.source_images, initial, made, batch.target_images)
-        self._journal.picture(self._state.step, name, image)
+        if self._saved != self._trainee.step:
+            self._trainee.pending = self._journal.pending()
+            self._trainee.save(self._options.folder, self._options.identity)
+            self._saved = self._trainee.step
 
 
 def _due(step: int, every: int) -> bool:

@@ -58,7 +58,6 @@ class TrainingState:
         full.
         """
         content: dict[str, Any] = {
-            "format": STATE_FORMAT,
             "identity": identity,
             "step": self.step,
             "generator": self.generator.state_dict(),
@@ -71,23 +70,16 @@ class TrainingState:
             content["pending"] = self.pending
         if self.scaler is not None:
             content["scaler"] = self.scaler
-        buffer = io.BytesIO()
-        torch.save(content, buffer)
-        write_bytes(folder / STATE_FILE, buffer.getvalue())
+        write_state(folder, content)
 
     def restore(self, folder: Path, identity: str) -> bool:
         """Read ``state.pt`` if it is there. Raises UserError for another set-up or a damaged file."""
         path = folder / STATE_FILE
         if not path.is_file():
             return False
-        content = self._read(path)
+        content = read_state(path)
         if content.get("identity") != identity or ("adversary" in content) != (self.adversary is not None):
-            raise UserError(
-                "holds a training run of another set-up",
-                where=str(folder),
-                expected="the same method, preset, dataset, size, seed, batch and processes as before",
-                hint="--out with a new folder, or --fresh to start again in this one",
-            )
+            raise other_setup(folder)
         self.generator.load_state_dict(content["generator"])
         self.averaged = dict(content["averaged"])
         self.optimiser.load_state_dict(content["optimiser"])
@@ -97,19 +89,52 @@ class TrainingState:
         self.pending, self.scaler = content.get("pending"), content.get("scaler")
         return True
 
-    @staticmethod
-    def _read(path: Path) -> Mapping[str, Any]:
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise UserError(
-                "training state cannot be read",
-                where=str(path),
-                expected="the state written by an earlier run",
-                hint="--fresh to start again",
-            ) from error
-        if not isinstance(content, dict) or content.get("format") != STATE_FORMAT:
-            raise UserError(
-                "training state of another format", where=str(path), expected=f"format {STATE_FORMAT}"
-            )
-        return content
+
+def read_state(path: Path) -> Mapping[str, Any]:
+    """The content of a state file, tensors and plain values only. Raises UserError for one that is damaged or
+    of another format.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(
+            "training state cannot be read",
+            where=str(path),
+            expected="the state written by an earlier run",
+            hint="--fresh to start again",
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != STATE_FORMAT:
+        raise UserError(
+            "training state of another format", where=str(path), expected=f"format {STATE_FORMAT}"
+        )
+    return content
+
+
+def write_state(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write ``state.pt`` atomically. Raises UserError when the folder cannot be written or the disk is
+    full.
+    """
+    buffer = io.BytesIO()
+    torch.save({"format": STATE_FORMAT, **content}, buffer)
+    write_bytes(folder / STATE_FILE, buffer.getvalue())
+
+
+def other_setup(folder: Path) -> UserError:
+    """The error for a state that belongs to another set-up."""
+    return UserError(
+        "holds a training run of another set-up",
+        where=str(folder),
+        expected="the same method, preset, dataset, size, seed, batch and processes as before",
+        hint="--out with a new folder, or --fresh to start again in this one",
+    )
+
+
+def check_length(folder: Path, done: int, steps: int) -> None:
+    """Raise UserError when a resumed training has more steps behind it than the schedule has."""
+    if done > steps:
+        raise UserError(
+            f"the training there has {done} steps behind it already, more than the {steps} asked for",
+            where=str(folder),
+            expected="a longer schedule",
+            hint=f"--steps {done} for the weights of now, or --fresh to start again",
+        )

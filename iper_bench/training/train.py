@@ -12,7 +12,6 @@ import torch
 
 from iper_bench.data.dataset import Dataset
 from iper_bench.device import compute_device
-from iper_bench.errors import UserError
 from iper_bench.hashing import content_hash
 from iper_bench.lwg.checkpoint import load_checkpoint
 from iper_bench.lwg.generator import build_generator
@@ -21,14 +20,14 @@ from iper_bench.lwg.variant import NO_FACE, face_term, perceptual_network
 from iper_bench.training.adversary import adversary_for
 from iper_bench.training.backgrounds import BackgroundFolder, background_pool
 from iper_bench.training.folder import WEIGHTS_FILE, SetUp, check_folder, export_weights, write_plan
-from iper_bench.training.loop import optimiser_for, run_loop
+from iper_bench.training.generator_trainee import optimiser_for, train_generator
 from iper_bench.training.memory import explained_memory
 from iper_bench.training.mix import Mix, open_mix, parse_mix
 from iper_bench.training.options import LoopOptions
 from iper_bench.training.presets import Preset, check_size
 from iper_bench.training.request import TrainRequest
 from iper_bench.training.samples import BackgroundSource, Sampler
-from iper_bench.training.state import STATE_FILE, TrainingState
+from iper_bench.training.state import STATE_FILE, TrainingState, check_length
 from iper_bench.training.team import check_precision, disband, process_count, process_rank
 from iper_bench.training.validation import CLIPS, Scores, Validator, held_out_split, spread, trial_frames
 
@@ -66,7 +65,8 @@ def train(request: TrainRequest, sampler: Sampler | None = None, scores: Scores 
     images = None if request.backgrounds is None else BackgroundFolder(request.backgrounds, size)
     identity = _identity(request, settings, mix, size, images)
     state = initial_state(settings, request.seed, request.init)
-    resumed = request.resume and state.restore(request.out, identity)
+    if request.resume:
+        state.restore(request.out, identity)
     leads = process_rank() == 0
     if leads and not (request.out / STATE_FILE).is_file():
         check_folder(request.out)
@@ -76,17 +76,11 @@ def train(request: TrainRequest, sampler: Sampler | None = None, scores: Scores 
         if leads and request.validate_every > 0 and scores is not None:
             validator = validator_for(mix, settings, size, scores)
     steps = request.steps or _epoch_steps(request, settings, samples.frames) or settings.steps
-    if resumed and state.step > steps:
-        raise UserError(
-            f"the training there has {state.step} steps behind it already, more than the {steps} asked for",
-            where=str(request.out),
-            expected="a longer schedule",
-            hint=f"--steps {state.step} for the weights of now, or --fresh to start again",
-        )
+    check_length(request.out, state.step, steps)
     setup = SetUp(request, settings, mix.name, mix.fingerprint, identity, steps)
     if leads:
         write_plan(setup)
-    run_loop(
+    train_generator(
         state,
         samples,
         settings,

@@ -8,7 +8,8 @@ import pytest
 from iper_bench.body import load_body
 from iper_bench.data.clip import BodyTrack
 from iper_bench.methods.method import Sources, Targets
-from iper_bench.run.boxes import ENLARGEMENT, enlarged, person_boxes, predicted_track
+from iper_bench.methods.predicted_track import predicted_track
+from iper_bench.run.boxes import ENLARGEMENT, enlarged, person_boxes
 
 
 def track(cams: list[list[float]], betas: float = 0.0) -> BodyTrack:

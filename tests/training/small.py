@@ -15,7 +15,7 @@ from iper_bench.lwg.generator import build_generator
 from iper_bench.lwg.inputs import InputBuilder
 from iper_bench.lwg.objective import StepBatch
 from iper_bench.training.adversary import adversary_for
-from iper_bench.training.loop import optimiser_for
+from iper_bench.training.generator_trainee import optimiser_for
 from iper_bench.training.mix import MixClip
 from iper_bench.training.presets import PRESETS, DiscriminatorSettings, Preset
 from iper_bench.training.samples import Sampler

@@ -19,8 +19,8 @@ from iper_bench.lwg.crops import body_boxes, box_joints, head_boxes
 from iper_bench.lwg.discriminator import DISCRIMINATORS, DiscriminatorConfig, build_discriminator
 from iper_bench.lwg.objective import LossWeights, Outputs, StepBatch, composed, objective
 from iper_bench.training.adversary import Adversary, adversary_for
+from iper_bench.training.generator_trainee import train_generator
 from iper_bench.training.journal import LOG_FILE
-from iper_bench.training.loop import run_loop
 from iper_bench.training.options import LoopOptions
 from iper_bench.training.presets import (
     PRESETS,
@@ -142,9 +142,9 @@ def tensors_of(content: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
 def test_resume_is_exact_with_a_discriminator(sampler: Sampler, tmp_path: Path) -> None:
     whole, started, resumed = new_state(GAN), new_state(GAN), new_state(GAN)
     (tmp_path / "whole").mkdir()
-    run_loop(whole, sampler, GAN, None, LoopOptions(tmp_path / "whole", "id", 6, log_every=6))
+    train_generator(whole, sampler, GAN, None, LoopOptions(tmp_path / "whole", "id", 6, log_every=6))
     with pytest.raises(KeyboardInterrupt):
-        run_loop(
+        train_generator(
             started,
             new_sampler(kind=InterruptedSampler),
             GAN,
@@ -153,7 +153,7 @@ def test_resume_is_exact_with_a_discriminator(sampler: Sampler, tmp_path: Path) 
         )
     assert resumed.restore(tmp_path / "cut", "id")
     assert resumed.step == 3
-    run_loop(resumed, new_sampler(), GAN, None, LoopOptions(tmp_path / "cut", "id", 6))
+    train_generator(resumed, new_sampler(), GAN, None, LoopOptions(tmp_path / "cut", "id", 6))
     ends = [torch.load(tmp_path / name / STATE_FILE, weights_only=True) for name in ("whole", "cut")]
     cut, uncut = (dict(tensors_of(end)) for end in ends)
     assert cut.keys() == uncut.keys()
@@ -175,7 +175,7 @@ def test_the_generator_steps_first_on_the_same_images(sampler: Sampler, tmp_path
     weights = []
     for name, settings in (("fast", GAN), ("slow", slow)):
         state = new_state(settings)
-        run_loop(state, sampler, settings, None, LoopOptions(tmp_path / name, "id", 1))
+        train_generator(state, sampler, settings, None, LoopOptions(tmp_path / name, "id", 1))
         weights.append(state)
     torch.testing.assert_close(
         weights[0].generator.state_dict(), weights[1].generator.state_dict(), rtol=0, atol=0
@@ -213,7 +213,7 @@ def test_presets_without_a_discriminator_know_nothing_of_it(sampler: Sampler, tm
         assert "adversarial" not in content["losses"]
     assert PRESETS["tiny-gan"].to_json()["losses"]["adversarial"] == 1.0
     state = new_state()
-    run_loop(state, sampler, SMALL, None, LoopOptions(tmp_path, "id", 1, log_every=1))
+    train_generator(state, sampler, SMALL, None, LoopOptions(tmp_path, "id", 1, log_every=1))
     content = torch.load(tmp_path / STATE_FILE, weights_only=True)
     assert content.keys() == {"format", "identity", "step", "generator", "averaged", "optimiser"}
     line = json.loads((tmp_path / LOG_FILE).read_text())

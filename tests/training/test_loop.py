@@ -15,9 +15,9 @@ import torch
 
 from iper_bench.errors import UserError
 from iper_bench.lwg.objective import StepBatch
+from iper_bench.training.generator_trainee import train_generator
 from iper_bench.training.journal import LOG_FILE, VALIDATION_FILE
 from iper_bench.training.keep import KEPT_FILE, KeepPolicy
-from iper_bench.training.loop import run_loop
 from iper_bench.training.options import LoopOptions
 from iper_bench.training.players import Players
 from iper_bench.training.presets import Preset
@@ -78,7 +78,9 @@ def train_all(folder: Path, state: TrainingState, sampler: Sampler, settings: Pr
         path.write_bytes(b"".join(value.numpy().tobytes() for value in state.averaged.values()))
 
     options = LoopOptions(folder, "id", STEPS, **{**ALL, **changes})
-    run_loop(state, sampler, settings, None, options, validator=validator(new_sampler()), export=export)
+    train_generator(
+        state, sampler, settings, None, options, validator=validator(new_sampler()), export=export
+    )
 
 
 def contents(folder: Path) -> dict[str, Any]:
@@ -132,7 +134,9 @@ def test_resume_is_exact_with_everything_on(settings: Preset, sampler: Sampler, 
 
 def test_records_change_no_weight(sampler: Sampler, tmp_path: Path) -> None:
     train_all(tmp_path / "all", new_state(), sampler, SMALL)
-    run_loop(new_state(), sampler, SMALL, None, LoopOptions(tmp_path / "bare", "id", STEPS, accumulate=2))
+    train_generator(
+        new_state(), sampler, SMALL, None, LoopOptions(tmp_path / "bare", "id", STEPS, accumulate=2)
+    )
     everything, bare = states(tmp_path / "all", tmp_path / "bare")
     assert_equal(everything, bare)
 
@@ -208,16 +212,16 @@ def test_failure_between_the_players_saves_nothing(
 
     monkeypatch.setattr(type(state.adversary), "learn", failing)
     with pytest.raises(UserError, match="out of memory"):
-        run_loop(state, sampler, GAN, None, LoopOptions(tmp_path, "id", STEPS, save_every=1))
+        train_generator(state, sampler, GAN, None, LoopOptions(tmp_path, "id", STEPS, save_every=1))
     saved = new_state(GAN)
     assert saved.restore(tmp_path, "id")
     assert saved.step == 2
     again = new_state(GAN)
-    run_loop(again, sampler, GAN, None, LoopOptions(tmp_path / "two", "id", STEPS, seconds=1e-9))
+    train_generator(again, sampler, GAN, None, LoopOptions(tmp_path / "two", "id", STEPS, seconds=1e-9))
     monkeypatch.undo()
     whole = new_state(GAN)
-    run_loop(whole, sampler, GAN, None, LoopOptions(tmp_path / "whole", "id", STEPS))
-    run_loop(saved, sampler, GAN, None, LoopOptions(tmp_path, "id", STEPS))
+    train_generator(whole, sampler, GAN, None, LoopOptions(tmp_path / "whole", "id", STEPS))
+    train_generator(saved, sampler, GAN, None, LoopOptions(tmp_path, "id", STEPS))
     assert_equal(whole.generator.state_dict(), saved.generator.state_dict())
 
 
@@ -228,7 +232,7 @@ def test_loss_that_is_no_number_stops_before_the_step(sampler: Sampler, tmp_path
         first.fill_(float("nan"))
     others = {k: v.clone() for k, v in list(state.generator.state_dict().items())[1:]}
     with pytest.raises(UserError, match=r"no number any more at step 1 \(total") as caught:
-        run_loop(state, sampler, SMALL, None, LoopOptions(tmp_path, "id", STEPS))
+        train_generator(state, sampler, SMALL, None, LoopOptions(tmp_path, "id", STEPS))
     assert "\n" not in str(caught.value)
     assert all(torch.equal(value, state.generator.state_dict()[key]) for key, value in others.items())
     assert not (tmp_path / STATE_FILE).exists()
@@ -239,7 +243,7 @@ def test_bfloat16_trains_and_stays_near(sampler: Sampler, tmp_path: Path) -> Non
     totals = []
     for precision in ("no", "bf16"):
         options = LoopOptions(tmp_path / precision, "id", 4, log_every=4, precision=precision)
-        run_loop(new_state(GAN), sampler, GAN, None, options)
+        train_generator(new_state(GAN), sampler, GAN, None, options)
         line = json.loads((tmp_path / precision / LOG_FILE).read_text().splitlines()[-1])
         totals.append(line["total"])
     assert totals[0] != totals[1]

@@ -18,7 +18,7 @@ from iper_bench.lwg.objective import FaceTerm, StepBatch, objective
 from iper_bench.lwg.strategy import GENERATOR_OF, LOSS_SETS, TrainedMethod
 from iper_bench.lwg.variant import PAPER, RELEASED, Variant, face_term
 from iper_bench.methods.method import METHODS, Sources, Targets
-from iper_bench.training.loop import run_loop
+from iper_bench.training.generator_trainee import train_generator
 from iper_bench.training.method_settings import settings_for
 from iper_bench.training.presets import PRESETS, Preset
 from iper_bench.training.samples import Sampler
@@ -166,7 +166,7 @@ def test_face_files_are_asked_for_and_refused_by_name(sphere: Path, tmp_path: Pa
 
 
 def test_a_step_with_every_term_of_the_paper(sphere: Path, tmp_path: Path) -> None:
-    from iper_bench.training.loop import LoopOptions
+    from iper_bench.training.options import LoopOptions
     from tests.training.small import new_state
 
     settings = replace(
@@ -176,7 +176,7 @@ def test_a_step_with_every_term_of_the_paper(sphere: Path, tmp_path: Path) -> No
     before = {key: value.clone() for key, value in state.generator.state_dict().items()}
     sampler: Sampler = new_sampler()
     options = LoopOptions(tmp_path / "out", "id", 1, log_every=1)
-    run_loop(state, sampler, settings, None, options, face_term(settings.choices, sphere))
+    train_generator(state, sampler, settings, None, options, face_term(settings.choices, sphere))
     line = (tmp_path / "out" / "log.jsonl").read_text()
     assert '"face"' in line
     assert '"adversarial"' in line

@@ -14,8 +14,8 @@ import torch
 
 from iper_bench.errors import UserError
 from iper_bench.lwg.objective import StepBatch, objective
+from iper_bench.training.generator_trainee import train_generator
 from iper_bench.training.journal import LOG_FILE
-from iper_bench.training.loop import run_loop
 from iper_bench.training.options import LoopOptions
 from iper_bench.training.presets import PRESETS, learning_rate, preset
 from iper_bench.training.samples import Sampler, spread_candidates
@@ -82,9 +82,9 @@ def test_objective_known_answers(sampler: Sampler) -> None:
 
 def test_resume_is_exact(sampler: Sampler, tmp_path: Path) -> None:
     whole = new_state()
-    run_loop(whole, sampler, SMALL, None, LoopOptions(tmp_path / "whole", "id", 6))
+    train_generator(whole, sampler, SMALL, None, LoopOptions(tmp_path / "whole", "id", 6))
     with pytest.raises(KeyboardInterrupt):
-        run_loop(
+        train_generator(
             new_state(),
             new_sampler(kind=InterruptedSampler),
             SMALL,
@@ -94,7 +94,7 @@ def test_resume_is_exact(sampler: Sampler, tmp_path: Path) -> None:
     resumed = new_state()
     assert resumed.restore(tmp_path / "cut", "id")
     assert resumed.step == 3
-    run_loop(resumed, new_sampler(), SMALL, None, LoopOptions(tmp_path / "cut", "id", 6))
+    train_generator(resumed, new_sampler(), SMALL, None, LoopOptions(tmp_path / "cut", "id", 6))
     for key, value in whole.generator.state_dict().items():
         assert torch.equal(value, resumed.generator.state_dict()[key]), key
         assert torch.equal(whole.averaged[key], resumed.averaged[key]), key
@@ -102,7 +102,7 @@ def test_resume_is_exact(sampler: Sampler, tmp_path: Path) -> None:
 
 def test_training_lowers_the_loss(sampler: Sampler, tmp_path: Path) -> None:
     state = new_state()
-    run_loop(state, sampler, SMALL, None, LoopOptions(tmp_path, "id", 60, log_every=20))
+    train_generator(state, sampler, SMALL, None, LoopOptions(tmp_path, "id", 60, log_every=20))
     lines = [json.loads(line) for line in (tmp_path / LOG_FILE).read_text().splitlines()]
     assert [line["step"] for line in lines] == [20, 40, 60]
     assert lines[-1]["total"] < 0.8 * lines[0]["total"]

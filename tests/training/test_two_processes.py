@@ -18,12 +18,12 @@ from tests.packaging.repository import ROOT
 PROGRAM = """
 import sys
 from pathlib import Path
-from iper_bench.training.loop import run_loop
+from iper_bench.training.generator_trainee import train_generator
 from iper_bench.training.options import LoopOptions
 from iper_bench.training.team import disband
 from tests.training.small import GAN, new_sampler, new_state
 options = LoopOptions(Path(sys.argv[1]), "id", 2, log_every=1, accumulate=int(sys.argv[2]))
-run_loop(new_state(GAN), new_sampler(), GAN, None, options)
+train_generator(new_state(GAN), new_sampler(), GAN, None, options)
 disband()
 """
 
