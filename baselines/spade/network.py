@@ -1,8 +1,8 @@
 """SPADE: generator, multi-scale discriminator and the optional image encoder.
 
 From: Semantic Image Synthesis with Spatially-Adaptive Normalization (Park et al., CVPR 2019) and the facts of
-its released code. Must agree with the ``spade_*`` oracles (1e-4) and with the keys of its checkpoints. Differs:
-synchronised batch statistics are those of one process.
+its released code. Must agree with the ``spade_*`` oracles (1e-4) and with the keys of its checkpoints.
+Differs: synchronised batch statistics are those of one process.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from iper_bench.errors import UserError, unknown_name
+
 from .spectral import SpectralConv2d
 
 SLOPE = 0.2  # of every leaky ReLU
@@ -18,6 +20,7 @@ LATENT = 256  # length of the style vector
 ENCODER_SIDE = 256  # images enter the encoder at this side
 UPSAMPLINGS = {"normal": 5, "more": 6, "most": 7}  # doublings between the first feature map and the image
 NORMS = ("batch", "instance")
+SETTINGS = "settings of 'spade'"
 GAIN = 0.02  # of Xavier's normal initialisation
 
 
@@ -33,7 +36,7 @@ class SpadeNorm(nn.Module):
     def __init__(self, channels: int, labels: int, norm: str, kernel: int, hidden: int) -> None:
         super().__init__()
         if norm not in NORMS:
-            raise ValueError(f"norm '{norm}'; expected one of {', '.join(NORMS)}")
+            raise unknown_name("norm", norm, NORMS, where=SETTINGS)
         kind = nn.BatchNorm2d if norm == "batch" else nn.InstanceNorm2d
         self.param_free_norm = kind(channels, affine=False)
         self.mlp_shared = nn.Sequential(nn.Conv2d(labels, hidden, kernel, padding=kernel // 2), nn.ReLU())
@@ -42,7 +45,7 @@ class SpadeNorm(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """Features (N, C, H, W) and a label map (N, L, H', W') of any size to (N, C, H, W)."""
-        hidden = self.mlp_shared(F.interpolate(labels, size=x.shape[-2:], mode="nearest"))
+        hidden = self.mlp_shared(resized_labels(labels, x))
         scaled: Tensor = self.param_free_norm(x) * (1 + self.mlp_gamma(hidden)) + self.mlp_beta(hidden)
         return scaled
 
@@ -64,10 +67,17 @@ class SpadeBlock(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """(N, C, H, W) and the label map to (N, out, H, W)."""
+        labels = resized_labels(labels, x)
         shortcut = self.conv_s(self.norm_s(x, labels)) if self.learned else x
         main = self.conv_0(F.leaky_relu(self.norm_0(x, labels), SLOPE))
         added: Tensor = shortcut + self.conv_1(F.leaky_relu(self.norm_1(main, labels), SLOPE))
         return added
+
+
+def resized_labels(labels: Tensor, features: Tensor) -> Tensor:
+    """The label map at the features' size: the nearest label, PyTorch's floor rule."""
+    size = features.shape[-2:]
+    return labels if labels.shape[-2:] == size else F.interpolate(labels, size=size, mode="nearest")
 
 
 class SpadeGenerator(nn.Module):
@@ -82,7 +92,7 @@ class SpadeGenerator(nn.Module):
 
     Raises
     ------
-    ValueError for an unknown upsampling or a side that the doublings do not divide.
+    UserError for an unknown upsampling or norm, or a side that the doublings do not divide.
     """
 
     def __init__(
@@ -100,10 +110,14 @@ class SpadeGenerator(nn.Module):
     ) -> None:
         super().__init__()
         if upsampling not in UPSAMPLINGS:
-            raise ValueError(f"upsampling '{upsampling}'; expected one of {', '.join(UPSAMPLINGS)}")
+            raise unknown_name("upsampling", upsampling, UPSAMPLINGS, where=SETTINGS)
         factor = 2 ** UPSAMPLINGS[upsampling]
         if side < factor or side % factor:
-            raise ValueError(f"side {side}; expected a multiple of {factor} with upsampling '{upsampling}'")
+            raise UserError(
+                f"is {side}",
+                where=f"{SETTINGS}, field 'side'",
+                expected=f"a multiple of {factor} with upsampling '{upsampling}'",
+            )
         self.upsampling, self.latent = upsampling, latent
         self.first = (round(side // factor / aspect), side // factor)
         rest = (labels, norm, kernel, hidden)
@@ -162,9 +176,7 @@ class ScaleDiscriminator(nn.Module):
         wide = width
         for k in range(1, layers):
             narrow, wide = wide, min(2 * wide, 8 * width)
-            conv = SpectralConv2d(
-                narrow, wide, 4, stride=1 if k == layers - 1 else 2, padding=2, bias=False
-            )
+            conv = SpectralConv2d(narrow, wide, 4, stride=1 if k == layers - 1 else 2, padding=2, bias=False)
             normed = nn.Sequential(conv, nn.InstanceNorm2d(wide))
             self.add_module(f"model{k}", nn.Sequential(normed, nn.LeakyReLU(SLOPE)))
         self.add_module(f"model{layers}", nn.Sequential(nn.Conv2d(wide, 1, 4, padding=2)))

@@ -42,7 +42,9 @@ class SpectralConv2d(nn.Module):
 
     @torch.no_grad()
     def settle(self, iterations: int = _FIRST_ITERATIONS) -> None:
-        """Power iterations without a forward pass."""
+        """Power iterations without a forward pass; none for a network without values."""
+        if self.weight_orig.is_meta:
+            return
         for _ in range(iterations):
             self._iterate()
 

@@ -22,7 +22,7 @@ VERBS = {
     "data": ("iper_bench.cli.data:data", "make, verify, prepare and look into datasets"),
     "protocol": ("iper_bench.cli.protocol:protocol", "list, show, check and make evaluation protocols"),
     "body": ("iper_bench.cli.body:body", "body files, and bodies found in pictures"),
-    "method": ("iper_bench.cli.method:method", "list the methods that can be benchmarked"),
+    "method": ("iper_bench.cli.method:method", "list what can be benchmarked, check or start a method"),
     "metric": ("iper_bench.cli.metric:metric", "list metrics, show their exact definitions"),
     "cache": ("iper_bench.cli.cache:cache", "show and clear the features kept on disk"),
     "weights": ("iper_bench.cli.weights:weights", "list, show and convert weights"),

@@ -1,28 +1,18 @@
-"""``iper-bench method``: what can be benchmarked."""
+"""``iper-bench method``: what can be benchmarked, and how to bring a method in."""
 
 from __future__ import annotations
 
 import click
 
+from iper_bench.cli.lazy import LazyGroup
 
-@click.group()
+VERBS = {
+    "list": ("iper_bench.cli.method_list:list_methods", "names, where they come from, what they are"),
+    "check": ("iper_bench.cli.method_check:check", "try a method on three tiny clips"),
+    "new": ("iper_bench.cli.method_new:new", "write a working package to start a method from"),
+}
+
+
+@click.group(cls=LazyGroup, verbs=VERBS)
 def method() -> None:
-    """List the methods that can be benchmarked."""
-
-
-@method.command("list")
-def list_methods() -> None:
-    """Names, the package each one comes from, and where its weights come from."""
-    from iper_bench.cli.listing import print_columns
-    from iper_bench.lwg.strategy import GENERATOR_OF, PACKAGED_METHOD
-    from iper_bench.methods.method import METHODS
-
-    rows = []
-    for name in METHODS.names():
-        weights = ""
-        if name == PACKAGED_METHOD:
-            weights = "weights of the package, or name@FILE"
-        elif name in GENERATOR_OF:
-            weights = f"needs weights: {name}@FILE"
-        rows.append((name, METHODS.origin(name), weights))
-    print_columns(rows)
+    """List what can be benchmarked, check a method, start a new one."""

@@ -19,9 +19,23 @@ from iper_bench.cli.options import (
     split_numbers,
     typed,
 )
+from iper_bench.errors import unknown_name
+from iper_bench.methods.reference_names import DEFAULT_REFERENCES, REFERENCE_NAMES
 from iper_bench.run.request import SETTINGS, RunReport, RunRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+ALL, NONE = "all", "none"
+
+
+def _references(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    names = split_names(context, parameter, value)
+    if names in ((ALL,), (NONE,)):
+        return DEFAULT_REFERENCES if names == (ALL,) else ()
+    for name in names:
+        if name.partition("[")[0] not in REFERENCE_NAMES:
+            raise unknown_name("reference", name, (*REFERENCE_NAMES, ALL, NONE), where="--references")
+    return names
+
 
 _WHAT = (
     click.option(
@@ -30,8 +44,16 @@ _WHAT = (
         callback=split_names,
         required=True,
         metavar="[LABEL=]NAME[@WEIGHTS],...",
-        help="methods (iper-bench method list); WEIGHTS: a file written by iper-bench train; LABEL: the name "
-        "in tables",
+        help="methods (iper-bench method list), or folder:PATH, process:SPEC, python:MODULE:NAME; WEIGHTS: a "
+        "file written by iper-bench train; LABEL: the name in tables",
+    ),
+    click.option(
+        "--references",
+        callback=_references,
+        default=ALL,
+        show_default=True,
+        metavar="all|none|NAME,...",
+        help=f"what calibrates the numbers, evaluated as well: {', '.join(DEFAULT_REFERENCES)}",
     ),
     click.option(
         "--out",

@@ -1,10 +1,10 @@
 """Conditions of deformable skip connections: one affine transform and one mask per body part.
 
-From: Siarohin et al., "Deformable GANs for Pose-based Human Image Generation" (CVPR 2018), section 3.2, as the
-authors' pose_transform.py computes it. Must agree with the ``dsc_geometry`` oracle: transforms to 1e-6, masks
-to 5 pixels (edges). Differs: a missing keypoint is NaN, so that a coordinate of -1 is an ordinary one; a
-transform counts as not invertible when its linear part is singular to 1e-8, and points without extent (a torso
-whose corners lie on one line) have none.
+From: Siarohin et al., "Deformable GANs for Pose-based Human Image Generation" (CVPR 2018), section 3.2, as
+the authors' pose_transform.py computes it. Must agree with the ``dsc_geometry`` oracle: transforms to 1e-6,
+masks to 5 pixels (edges). Differs: a missing keypoint is NaN, so that a coordinate of -1 is an ordinary one;
+a transform counts as not invertible when its linear part is singular to 1e-8, and points without extent (a
+torso whose corners lie on one line) have none.
 
 Parts, in order: body, head, right and left thigh, right and left shin, right and left upper arm, right and
 left forearm. Keypoints are (x, y) in pixels, in the order of :data:`DSC_KEYPOINTS`.
@@ -26,6 +26,7 @@ TORSO = (8, 11, 5, 2)  # Rhip, Lhip, Lsho, Rsho
 FACE = (0, 14, 15, 16, 17)
 SHOULDERS = (5, 2)
 LIMBS = ((8, 9), (11, 12), (9, 10), (12, 13), (2, 3), (5, 6), (3, 4), (6, 7))
+KNEES = (9, 12)
 _OTHER_SIDE = (1, 0, 3, 2, 5, 4, 7, 6)
 UPPER = (True, True, False, False, True, True, False, False)  # thighs and upper arms
 PART_COUNT = 2 + len(LIMBS)
@@ -149,6 +150,29 @@ def part_transforms(target: Points, source: Points) -> NDArray[np.float64]:
         )
         made.append(affine_fit(*rectangles))
     return np.stack([NOWHERE if one is None else one for one in made])
+
+
+def whole_transform(target: Points, source: Points) -> NDArray[np.float64]:
+    """One affine map from target to source for the whole person (the original's option "full"): fitted to
+    hips, shoulders and the knees that both have.
+
+    Parameters
+    ----------
+    target, source: (18, 2) xy in pixels; NaN = missing. Hips and shoulders are needed.
+
+    Returns
+    -------
+    (1, 2, 3) float64; :data:`NOWHERE` where the fit fails.
+
+    Raises
+    ------
+    ValueError when hips or shoulders are missing.
+    """
+    _torso(target)
+    _torso(source)
+    used = [*TORSO, *(knee for knee in KNEES if _present(target, knee) and _present(source, knee))]
+    found = affine_fit(target[used], source[used])
+    return (NOWHERE if found is None else found)[None]
 
 
 def part_masks(target: Points, size: int) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from iper_bench.lwg.strategy import split_options
 from iper_bench.methods.folder_method import FolderMethod
 from iper_bench.methods.method import METHODS, Method
 from iper_bench.methods.outside import OUTSIDE, Outside, outside
-from iper_bench.methods.python_method import entry_factory, require_members
+from iper_bench.methods.python_method import entry_factory, made_by_others, require_members
 from iper_bench.methods.reference import Reference
 from iper_bench.methods.reference_names import PARAMETERS, REFERENCE_NAMES
 
@@ -84,6 +84,16 @@ class MethodChoice:
         kind, colon, place = self.method.partition(":")
         return outside(kind, place) if colon else None
 
+    def with_weights(self, weights: Path | None) -> MethodChoice:
+        """The choice with a weights file; itself for ``None``. Raises UserError when it has one already."""
+        if weights is None:
+            return self
+        if self.weights is not None:
+            raise UserError(
+                f"two weights files: {self.weights} and {weights}", where="--weights", expected="one"
+            )
+        return replace(self, weights=weights)
+
     def require_known(self) -> None:
         """Raise UserError with the nearest names when no such method is registered."""
         if self.from_outside is None:
@@ -109,24 +119,24 @@ class MethodChoice:
 
     def open_any(self) -> Benchmarked:
         """Build what a run can evaluate. Raises UserError as :meth:`open`."""
-        factory = self._factory()
-        made = factory(**self._arguments(factory))
+        factory, brought = self._factory()
+        arguments = self._arguments(factory)
+        made = made_by_others(factory, arguments, self.method) if brought else factory(**arguments)
         if isinstance(made, FolderMethod) or (isinstance(made, Reference) and self.method in REFERENCE_NAMES):
             return made
         require_members(made, f"method '{self.method}'")
         return cast(Method, made)
 
-    def _factory(self) -> Callable[..., Any]:
+    def _factory(self) -> tuple[Callable[..., Any], bool]:
+        """What makes the method, and whether it is somebody else's code, which may raise anything."""
         found = self.from_outside
         if found is not None:
-            return found.factory()
+            return found.factory(), not found.is_path
         entry = METHODS.get_entry(self.method)
         if isinstance(entry, str) and not entry.startswith("iper_bench."):
             origin = METHODS.origin(self.method)
-            return cast(
-                Callable[..., Any], entry_factory(lambda: METHODS.get(self.method), self.method, origin)
-            )
-        return METHODS.get(self.method)
+            return entry_factory(lambda: METHODS.get(self.method), self.method, origin), True
+        return METHODS.get(self.method), False
 
     def _arguments(self, factory: Callable[..., Any]) -> dict[str, object]:
         known = _parameters(factory)
@@ -167,14 +177,7 @@ def parse_choices(texts: Sequence[str], references: Iterable[str] = ()) -> list[
     """
     if not texts:
         raise UserError("no method", where=OPTION, expected=f"some of {', '.join(METHODS.names())}")
-    choices = [MethodChoice.parse(text) for text in texts]
-    named = {(choice.method, *sorted(choice.options.items())) for choice in choices}
-    for text in dict.fromkeys(references):
-        one = MethodChoice.parse(text)
-        if one.method not in REFERENCE_NAMES or one.weights is not None:
-            raise unknown_name("reference", text, REFERENCE_NAMES, where="--references")
-        if (one.method, *sorted(one.options.items())) not in named:
-            choices.append(one)
+    choices = read_choices(texts, references)
     held: dict[str, MethodChoice] = {}
     for choice in choices:
         choice.require_known()
@@ -184,6 +187,21 @@ def parse_choices(texts: Sequence[str], references: Iterable[str] = ()) -> list[
         found = choice.from_outside
         if found is not None and choice.label == found.label and choice.label in METHODS:
             raise _named_twice(choice.label, METHODS.origin(choice.label), choice.origin())
+    return choices
+
+
+def read_choices(texts: Sequence[str], references: Iterable[str] = ()) -> list[MethodChoice]:
+    """The choices of :func:`parse_choices` without looking anything up. Raises UserError for another form and
+    for what is no reference.
+    """
+    choices = [MethodChoice.parse(text) for text in texts]
+    named = {(choice.method, *sorted(choice.options.items())) for choice in choices}
+    for text in dict.fromkeys(references):
+        one = MethodChoice.parse(text)
+        if one.method not in REFERENCE_NAMES or one.weights is not None:
+            raise unknown_name("reference", text, REFERENCE_NAMES, where="--references")
+        if (one.method, *sorted(one.options.items())) not in named:
+            choices.append(one)
     return choices
 
 

@@ -191,11 +191,15 @@ class Job:
             yield np.stack([self._frame(output / name, size) for name in expected[start : start + BATCH]])
 
     def _frame(self, path: Path, size: tuple[int, ...]) -> Images:
-        image = read_picture_file(path, self.folder).image
+        where = f"process '{self.spec.name}', {OUTPUT}/{path.name}"
+        try:
+            image = read_picture_file(path, self.folder).image
+        except UserError as error:  # it names the temporary folder, which will be gone
+            raise UserError(error.what, where=where, expected=error.expected or "a PNG") from error
         if image.shape[:2] != size:
             raise UserError(
                 f"{image.shape[0]}x{image.shape[1]} pixels (height x width)",
-                where=f"process '{self.spec.name}', {OUTPUT}/{path.name}",
+                where=where,
                 expected=f"{size[0]}x{size[1]} as the sources",
             )
         return image

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from iper_bench.errors import UserError, unknown_name
@@ -39,7 +40,7 @@ def load_object(module: str, attribute: str, where: str) -> Any:
     return found
 
 
-def entry_factory(load: Any, name: str, origin: str) -> Any:
+def entry_factory(load: Callable[[], Callable[..., Any]], name: str, origin: str) -> Callable[..., Any]:
     """``load()``, the import of a registered method of another package. Raises UserError in one line with the
     original message when it fails.
     """
@@ -47,6 +48,18 @@ def entry_factory(load: Any, name: str, origin: str) -> Any:
         return load()
     except Exception as error:  # as above
         raise _not_imported(name, error, f"method '{name}' of {origin}") from error
+
+
+def made_by_others(factory: Callable[..., Any], arguments: Mapping[str, object], name: str) -> Any:
+    """``factory(**arguments)``. Raises UserError in one line with the original message when it fails."""
+    try:
+        return factory(**arguments)
+    except UserError:
+        raise
+    except Exception as error:  # as above
+        raise UserError(
+            f"cannot be made ({type(error).__name__}: {_first_line(error)})"[:300], where=f"method '{name}'"
+        ) from error
 
 
 def require_members(made: object, where: str) -> None:
@@ -64,5 +77,10 @@ def require_members(made: object, where: str) -> None:
 def _not_imported(what: str, error: Exception, where: str) -> UserError:
     if isinstance(error, UserError):
         return error
-    first = next(iter(str(error).splitlines()), "") or "no message"
-    return UserError(f"cannot import '{what}' ({type(error).__name__}: {first})"[:300], where=where)
+    return UserError(
+        f"cannot import '{what}' ({type(error).__name__}: {_first_line(error)})"[:300], where=where
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or "no message"

@@ -21,8 +21,8 @@ class Reference(ABC):
     Attributes
     ----------
     name: registry name. identity: content hash of everything that changes the frames.
-    made_from: ``"truth"`` (one frame is given per target: its truth) or ``"others"`` (a source of another person,
-        for every target).
+    made_from: ``"truth"`` (one frame is given per target: its truth) or ``"others"`` (a source of another
+        person, for every target).
     """
 
     name: ClassVar[str]

@@ -127,6 +127,8 @@ class RunFacts:
     profiles: profile -> ``comparable`` with the paper and ``why_not``, as far as the plan states them.
     metrics: (profile, metric) -> what the plan tells of it. definitions: hash -> complete definition.
     methods: method -> content hash of what changes its output.
+    references: those of them that calibrate the others -> what they are made from: ``sources``, which any
+        method has, ``truth`` or ``others``, which no method sees.
     failures: name and reason of the units that failed. ended: whether every unit was tried and aggregated.
     """
 
@@ -140,6 +142,7 @@ class RunFacts:
     metrics: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     definitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[tuple[str, str], ...] = ()
     ended: bool = True
 
@@ -159,6 +162,11 @@ class Evidence:
     def benches(self) -> list[Bench]:
         """All conditions, sorted."""
         return sorted({m.bench for m in self.measurements})
+
+    @property
+    def references(self) -> dict[str, str]:
+        """The references of all runs -> what they are made from."""
+        return {name: kind for facts in self.runs for name, kind in facts.references.items()}
 
     def why_not(self, profile: str) -> str | None:
         """Why columns of a profile are not comparable with the paper's; ``None`` when they are."""

@@ -1,5 +1,5 @@
 """Grid rows from run folders: a few trials of each setting, one frame each, every method beside sources
-and truth.
+and truth, and of the references those that are made from the sources.
 
 Which trials and frames are shown is decided by their names and by what the runs saved, never by how good
 they look: the first trials of each setting by name, and of each the middle one of the saved reference frames.
@@ -78,8 +78,9 @@ def _units(paths: Sequence[Path], sn: int, steps: int) -> Mapping[tuple[str, str
     found: dict[tuple[str, str], dict[str, tuple[int, Shown]]] = {}
     for path in paths:
         folder = RunFolder.open(path)
+        kinds = plan_reading.references(folder.plan)
         for row in _first_rows(read_rows(path)):
-            if row.sn != sn or row.steps not in (steps, 0):
+            if row.sn != sn or row.steps not in (steps, 0) or kinds.get(row.method, "sources") != "sources":
                 continue
             units = found.setdefault((row.setting, row.trial), {})
             held = units.get(row.method)

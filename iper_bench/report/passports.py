@@ -54,6 +54,8 @@ class Gap:
 def summary(evidence: Evidence) -> list[tuple[str, str]]:
     """Label and text of the first lines of a report."""
     listed = evidence.measurements
+    methods = sorted({m.method for m in listed if m.method not in evidence.references})
+    references = sorted({m.method for m in listed} - {*methods})
 
     def names(attribute: str) -> str:
         return ", ".join(str(value) for value in sorted({getattr(m, attribute) for m in listed}))
@@ -64,7 +66,8 @@ def summary(evidence: Evidence) -> list[tuple[str, str]]:
     missing = sum(m.value is None for m in listed)
     lines = [
         ("Runs", ", ".join(str(facts.folder) for facts in evidence.runs)),
-        ("Methods", names("method")),
+        ("Methods", ", ".join(methods) or "references alone"),
+        *([("References", ", ".join(references))] if references else []),
         ("Datasets", names("dataset")),
         ("Protocols", names("protocol")),
         ("Profiles", ", ".join(_with_mark(evidence, name) for name in sorted({m.profile for m in listed}))),

@@ -85,5 +85,16 @@ def method_identities(plan: Plan) -> dict[str, str]:
     }
 
 
+def references(plan: Plan) -> dict[str, str]:
+    """Method -> what it is made from (``sources``, ``truth``, ``others``), of those that are references."""
+    listed = plan.get("methods")
+    entries = listed if isinstance(listed, list) else []
+    return {
+        str(e["name"]): str(e["reference"])
+        for e in entries
+        if isinstance(e, Mapping) and "name" in e and "reference" in e
+    }
+
+
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}

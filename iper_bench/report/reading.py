@@ -80,6 +80,7 @@ def read_run(path: Path) -> tuple[RunFacts, list[Measurement], dict[str, str]]:
         metrics=plan_reading.metrics(plan),
         definitions=plan_reading.definitions(plan),
         methods=plan_reading.method_identities(plan),
+        references=plan_reading.references(plan),
         ended=(path / "aggregates.json").exists(),
         failures=tuple((failure.name, failure.reason) for failure in failures),
     )

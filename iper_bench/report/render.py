@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from iper_bench.report import detections
 from iper_bench.report.evidence import NOT_THE_PAPERS
 from iper_bench.report.numerals import MISSING
-from iper_bench.report.table import NOT_COMPARABLE_MARK, Cell, Column, Table, TableRow
+from iper_bench.report.table import NOT_COMPARABLE_MARK, REFERENCES_TITLE, Cell, Column, Table, TableRow
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,7 +64,7 @@ def missing_values(table: Table) -> list[str]:
     return [
         f"{row.name}, {table.heading_of(column.setting)} {column.metric}: "
         f"{'missing' if cell.text == MISSING else 'in part'}: {cell.reason}"
-        for row in table.rows
+        for row in (*table.rows, *table.references)
         for column, cell in zip(table.columns, row.cells, strict=True)
         if cell.reason
     ]
@@ -79,7 +79,7 @@ def to_markdown(table: Table, *, level: int = 3) -> str:
     for setting in table.settings:
         part = table.part(setting)
         lines += [f"**{table.heading_of(setting)}**", ""]
-        lines += _markdown_block("method", part.columns, part.rows)
+        lines += _markdown_block("method", part.columns, [*part.rows, *_in_italics(part.reference_rows)])
         quoted = part.quoted_rows
         if quoted:
             lines += [f"*{part.quoted_title}*", ""]
@@ -92,6 +92,11 @@ def to_markdown(table: Table, *, level: int = 3) -> str:
         "\n".join([*lines, *(f"{note}  " for note in notes), "", *(f"* {line}" for line in missing)]).rstrip()
         + "\n"
     )
+
+
+def _in_italics(rows: Sequence[TableRow]) -> list[TableRow]:
+    """References as Markdown marks them."""
+    return [TableRow(f"*{row.name}* (reference)", row.cells) for row in rows]
 
 
 def _markdown_block(
@@ -124,7 +129,9 @@ def print_table(table: Table, console: Console, *, quoted: bool = True, notes: b
     console.print(f"\n[bold]{escape(table.title)}[/bold]", highlight=False)
     for setting in table.settings:
         part = table.part(setting)
-        console.print(_rich_block(table.heading_of(setting), part.columns, part.rows))
+        console.print(
+            _rich_block(table.heading_of(setting), part.columns, part.rows, references=part.reference_rows)
+        )
         if quoted and part.quoted_rows:
             block = _rich_block(part.quoted_title, part.columns, part.quoted_rows, quoted=True)
             block.style = "dim"
@@ -143,7 +150,12 @@ def print_table(table: Table, console: Console, *, quoted: bool = True, notes: b
 
 
 def _rich_block(
-    title: str, columns: Sequence[Column], rows: Sequence[TableRow], *, quoted: bool = False
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[TableRow],
+    *,
+    quoted: bool = False,
+    references: Sequence[TableRow] = (),
 ) -> RichTable:
     from rich import box
     from rich.markup import escape
@@ -154,7 +166,10 @@ def _rich_block(
     block.add_column("method", no_wrap=True)
     for column in columns:
         block.add_column(escape(heading(column, quoted=quoted)), justify="right")
-    for row in rows:
+    for place, row in enumerate((*rows, *references)):
+        if place == len(rows):
+            block.add_section()
+            block.add_row(Text(REFERENCES_TITLE, style="dim"))
         cells = []
         for cell in row.cells:
             text = Text(cell.text, style="bold" if cell.best else "")
@@ -162,7 +177,7 @@ def _rich_block(
                 if part:
                     text.append(f"\n{part}", style="dim not bold")
             cells.append(text)
-        block.add_row(escape(row.name), *cells)
+        block.add_row(escape(row.name), *cells, style="dim" if place >= len(rows) else "")
     return block
 
 

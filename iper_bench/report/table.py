@@ -4,7 +4,9 @@ cross-imitation.
 A :class:`Table` is plain text in cells with marks; ``render.py`` turns it into terminal, Markdown and
 HTML. The rows of the paper stand in a separate block of the same columns, always marked as quoted. A value
 is the best (bold) only when its paired difference to every other method is told from noise
-(``statistics.separable``); otherwise nobody is.
+(``statistics.separable``); otherwise nobody is. References (``Table.references``) stand below the methods and
+are never bold; those made from the sources must be beaten like methods, because every method could do as they
+do, those made from the truth or other people need not.
 """
 
 from __future__ import annotations
@@ -36,6 +38,13 @@ QUOTED = {
     "appearance_transfer": ("table3", "Table 3"),
     "novel_view": ("table4", "Table 4"),
 }
+REFERENCES_TITLE = "references"
+REFERENCES_NOTE = (
+    "References calibrate the numbers and are never bold. Made from the sources, as any method could: "
+    "copy-source, nearest-source (the source in the nearest pose), warp. Made from what no method sees: "
+    "other-person (a source of the next person), truth-shift[k] (the truth k pixels to the right), "
+    "truth-blur[s] (under a Gaussian of s pixels), truth-jpeg[q] (through JPEG of quality q)."
+)
 NOT_COMPARABLE_MARK = "‡"  # beside everything that was not measured by the definitions of the paper
 
 Shown = Mapping[tuple[str, str, str], Measurement]  # (method, setting, metric)
@@ -74,6 +83,10 @@ class Cell:
     actors: str = ""
 
 
+NOT_MEASURED = Cell(MISSING, reason="not measured")
+NOT_FOR_THIS = Cell("")  # a reference where there is nothing to make it from
+
+
 @dataclass(frozen=True)
 class TableRow:
     """A method and its cells, one per column of the table."""
@@ -84,7 +97,8 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. ``quoted`` are the paper's rows, empty when there are none for these columns; ``why_not``:
+    """One table. ``references``: rows that calibrate the others, in the order from the worst to the nearest
+    to the truth. ``quoted`` are the paper's rows, empty when there are none for these columns; ``why_not``:
     why it is not comparable with the paper's, ``None`` when it is; ``views_note`` names the clips whose
     sources do not show the views asked for; ``detections`` and ``policies`` stand directly below.
     """
@@ -102,6 +116,7 @@ class Table:
     views_note: str | None = None
     detections: tuple[DetectionRow, ...] = ()
     policies: tuple[PolicyRow, ...] = ()
+    references: tuple[TableRow, ...] = ()
 
     def part(self, setting: str) -> Table:
         """The same table with the columns of one setting only."""
@@ -115,7 +130,13 @@ class Table:
             columns=tuple(self.columns[i] for i in keep),
             rows=narrow(self.rows),
             quoted=narrow(self.quoted),
+            references=narrow(self.references),
         )
+
+    @property
+    def reference_rows(self) -> tuple[TableRow, ...]:
+        """The references that have something in any of these columns."""
+        return tuple(row for row in self.references if any(cell.text for cell in row.cells))
 
     @property
     def quoted_rows(self) -> tuple[TableRow, ...]:
@@ -133,12 +154,16 @@ class Table:
 
 
 def settings_of(evidence: Evidence) -> list[tuple[Bench, int, int]]:
-    """Every (bench, sn, T) that deserves a table: T of the methods that train; T = 0 alone when none does."""
+    """Every (bench, sn, T) that deserves a table: T at which any method was measured; references alone have
+    a table only where there is no method.
+    """
     found = []
     for bench in evidence.benches():
         chosen = evidence.select(bench)
         for sn in sorted({m.sn for m in chosen}):
-            found += [(bench, sn, steps) for steps in sorted({m.steps for m in chosen if m.sn == sn})]
+            mine = [m for m in chosen if m.sn == sn]
+            steps = {m.steps for m in mine if m.method not in evidence.references}
+            found += [(bench, sn, one) for one in sorted(steps or {m.steps for m in mine})]
     return found
 
 
@@ -158,7 +183,8 @@ def build_table(evidence: Evidence, bench: Bench, *, sn: int, steps: int) -> Tab
             expected=f"one of {have}" if have else "a run with finished units",
         )
     table = _table(evidence, bench, shown, _main_columns(shown), sn, steps)
-    labels = {name: _label(name, shown.values(), steps) for name, _, _ in shown}
+    kinds = evidence.references
+    labels = {name: name if name in kinds else _label(name, shown.values(), steps) for name, _, _ in shown}
     return replace(table, detections=detection_rows(shown, labels), policies=policy_rows(shown, labels))
 
 
@@ -191,12 +217,16 @@ def _table(
             )
         )
     methods = sorted({m.method for m in shown.values()})
-    labels = {name: _label(name, shown.values(), steps) for name in methods}
-    best = {(c.setting, c.metric): _best(shown, methods, c) for c in columns}
-    rows = []
-    for name in methods:
+    kinds = evidence.references
+    labels = {name: name if name in kinds else _label(name, shown.values(), steps) for name in methods}
+    best = {(c.setting, c.metric): _best(shown, methods, c, kinds) for c in columns}
+    rows: list[TableRow] = []
+    references: list[TableRow] = []
+    for name in sorted(methods, key=lambda name: _rank(kinds.get(name))):
         cells = tuple(_cell(shown, name, c, best[c.setting, c.metric] == name) for c in columns)
-        rows.append(TableRow(labels[name], cells))
+        if name in kinds:
+            cells = tuple(NOT_FOR_THIS if cell == NOT_MEASURED else cell for cell in cells)
+        (references if name in kinds else rows).append(TableRow(labels[name], cells))
     views = views_note(evidence, bench, sn)
     return Table(
         bench=bench,
@@ -207,10 +237,16 @@ def _table(
         rows=tuple(rows),
         quoted=_quoted(bench, columns),
         quoted_title=_quoted_title(bench),
-        notes=_notes(numbered, shown.values()),
+        notes=_notes(numbered, shown.values(), kinds),
         why_not=why_not,
         views_note=views,
+        references=tuple(references),
     )
+
+
+def _rank(kind: str | None) -> int:
+    """Methods first, then references from the worst to the nearest to the truth."""
+    return ("others", "sources", "truth").index(kind) + 1 if kind in ("others", "sources", "truth") else 0
 
 
 def _at(chosen: Sequence[Measurement], steps: int) -> Shown:
@@ -249,7 +285,7 @@ def _label(name: str, shown: Iterable[Measurement], steps: int) -> str:
 def _cell(shown: Shown, method: str, column: Column, best: bool) -> Cell:
     found = shown.get((method, column.setting, column.metric))
     if found is None:
-        return Cell(MISSING, reason="not measured")
+        return NOT_MEASURED
     coverage = "" if found.coverage is None else percent(found.coverage)
     if found.value is None:
         return Cell(MISSING, coverage=coverage, reason=found.reason or "no reason on record")
@@ -265,15 +301,18 @@ def _cell(shown: Shown, method: str, column: Column, best: bool) -> Cell:
     )
 
 
-def _best(shown: Shown, methods: Sequence[str], column: Column) -> str | None:
+def _best(shown: Shown, methods: Sequence[str], column: Column, kinds: Mapping[str, str]) -> str | None:
     if column.higher_is_better is None:
         return None
-    found = [shown.get((name, column.setting, column.metric)) for name in methods]
+    rivals = [name for name in methods if kinds.get(name, "sources") == "sources"]
+    found = [shown.get((name, column.setting, column.metric)) for name in rivals]
     valued = [m for m in found if m is not None and m.value is not None]
     if len(valued) < 2:
         return None
     sign = 1.0 if column.higher_is_better else -1.0
     first = max(valued, key=lambda m: sign * (m.value or 0.0))
+    if first.method in kinds:
+        return None
     others = [m for m in valued if m is not first]
     apart = all(separable(sign * paired(first.clip_values, other.clip_values)) for other in others)
     return first.method if apart else None
@@ -321,8 +360,11 @@ def _definition_note(bench: Bench, example: Measurement, why_not: str | None) ->
     )
 
 
-def _notes(definitions: Iterable[str], measured: Iterable[Measurement]) -> tuple[str, ...]:
+def _notes(
+    definitions: Iterable[str], measured: Iterable[Measurement], kinds: Mapping[str, str]
+) -> tuple[str, ...]:
     listed = list(measured)
+    references = any(m.method in kinds for m in listed)
     actors = any(m.actor_low is not None and (m.actors or 0) < m.clips for m in listed)
     rules = sorted({m.average for m in listed if m.average in OVER_ALL_TRIALS})
     return (
@@ -336,7 +378,10 @@ def _notes(definitions: Iterable[str], measured: Iterable[Measurement]) -> tuple
             + (", 0 for a batch in which no frame counts." if "zero" in rule else ".")
             for rule in rules
         ),
-        "Bold: better than every other method here; the 95 % interval of the paired difference over clips "
+        "Bold: better than every other method here"
+        + (" and the references made from the sources" if references else "")
+        + "; the 95 % interval of the paired difference over clips "
         f"excludes 0 (at least {FEWEST_CLIPS} common clips, sign-flip p below 0.05). Where nothing is bold, "
         "nothing is proven best.",
+        *([REFERENCES_NOTE] if references else []),
     )

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from iper_bench.data.dataset import DATASETS, Dataset
-from iper_bench.methods.method import Method
-from iper_bench.methods.method_choice import parse_choices
+from iper_bench.methods.method_choice import Benchmarked, parse_choices
 from iper_bench.progress import track
 from iper_bench.protocol.load import load_edition
 from iper_bench.protocol.schema import Protocol
@@ -37,9 +36,10 @@ def run_benchmark(request: RunRequest) -> RunReport:
     permission, a full disk (what is finished is kept). KeyboardInterrupt passes through; the folder can be
     resumed.
     """
-    choices = parse_choices(request.methods)  # all names are checked before anything heavy is imported
+    # all names are checked before anything heavy is imported
+    choices = parse_choices(request.methods, request.references)
     protocol, dataset = open_data(request)
-    methods = {choice.label: choice.open() for choice in choices}
+    methods = {choice.label: choice.open_any() for choice in choices}
     scorer = SuiteScorer(
         request.profiles,
         weights_dir=request.weights_dir,
@@ -63,7 +63,7 @@ def evaluate(
     request: RunRequest,
     protocol: Protocol,
     dataset: Dataset,
-    methods: Mapping[str, Method],
+    methods: Mapping[str, Benchmarked],
     scorer: Scorer,
     *,
     render: bool = True,
@@ -111,7 +111,11 @@ def _tracked(executor: Executor, waiting: list[Unit]) -> Iterator[tuple[Unit, st
 
 
 def plan_of(
-    request: RunRequest, protocol: Protocol, dataset: Dataset, methods: Mapping[str, Method], scorer: Scorer
+    request: RunRequest,
+    protocol: Protocol,
+    dataset: Dataset,
+    methods: Mapping[str, Benchmarked],
+    scorer: Scorer,
 ) -> Plan:
     """The resolved plan of a request. Raises UserError for a grid that the protocol does not have."""
     grid = Grid.of(request.sn, request.steps, request.settings, request.seed, request.limit)

@@ -18,10 +18,9 @@ import numpy as np
 from iper_bench.data.clip import Images
 from iper_bench.data.dataset import Dataset
 from iper_bench.errors import UserError
-from iper_bench.methods.appearance_subject import several_people
-from iper_bench.methods.method import Method, Subject
+from iper_bench.methods.method_choice import Benchmarked
 from iper_bench.out_of_memory import is_out_of_memory
-from iper_bench.protocol.schema import BACKGROUNDS
+from iper_bench.run.drawing import Draw, drawings
 from iper_bench.run.material import BATCH, Material
 from iper_bench.run.plan import Plan
 from iper_bench.run.scoring import Scorer, measure, rows_of_unit, trial_places
@@ -56,7 +55,7 @@ class Executor:
         plan: Plan,
         folder: RunFolder,
         dataset: Dataset,
-        methods: Mapping[str, Method],
+        methods: Mapping[str, Benchmarked],
         scorer: Scorer,
         provenance: Mapping[str, str],
         *,
@@ -109,11 +108,12 @@ class Executor:
         left = list(units)
         started = time.perf_counter()
         try:
-            for reached, subject in self._subjects(units[0], steps):
+            material = self._material(units[0])
+            for reached, draw in drawings(self._methods[units[0].method], units[0], material, steps):
                 seconds = time.perf_counter() - started
                 for unit in [unit for unit in left if unit.steps == reached]:
                     left.remove(unit)
-                    yield unit, self._attempt(unit, subject, seconds)
+                    yield unit, self._attempt(unit, draw, seconds)
                 started = time.perf_counter()
             reason, details = "the method gave no subject for this T", ""
         except StoreError:
@@ -124,34 +124,12 @@ class Executor:
             self._folder.write_failure(unit.id, unit.head(), reason, details)
             yield unit, reason
 
-    def _subjects(self, unit: Unit, steps: tuple[int, ...]) -> Iterator[tuple[int, Subject]]:
-        """``(T, subject)`` in rising order: along one personalisation, or one of its own per T for people
-        taken apart.
-        """
-        material, method = self._material(unit), self._methods[unit.method]
-        reference = unit.trial.reference
-        if reference is None:
-            yield from method.checkpoints(material.sources, steps=steps, seed=unit.seed)
-            return
-        for wanted in steps:
-            yield (
-                wanted,
-                several_people(method, unit.method).appearance(
-                    material.people,
-                    [(), reference.take],
-                    steps=wanted,
-                    seed=unit.seed,
-                    selected_flows=False,
-                    background=BACKGROUNDS.index(reference.background),
-                ),
-            )
-
-    def _attempt(self, unit: Unit, subject: Subject | None, seconds: float) -> str | None:
-        """Do one unit; returns the reason when it failed. ``subject`` is ``None`` when the predictions lie in
+    def _attempt(self, unit: Unit, draw: Draw | None, seconds: float) -> str | None:
+        """Do one unit; returns the reason when it failed. ``draw`` is ``None`` when the predictions lie in
         the folder.
         """
         try:
-            self._do(unit, subject, seconds)
+            self._do(unit, draw, seconds)
         except StoreError:
             raise
         except Exception as error:
@@ -163,24 +141,24 @@ class Executor:
         """Sources, targets and boxes, shared by the T of one personalisation."""
         return self._materials.setdefault(unit.trial.name, Material(self._dataset, unit.trial, unit.sn))
 
-    def _do(self, unit: Unit, subject: Subject | None, seconds: float) -> None:
+    def _do(self, unit: Unit, draw: Draw | None, seconds: float) -> None:
         material = self._material(unit)
-        timing = dict(self._folder.timing(unit.id)) if subject is None else {"personalise": seconds}
+        timing = dict(self._folder.timing(unit.id)) if draw is None else {"personalise": seconds}
         frames = self._folder.predictions(unit.id)
         started = time.perf_counter()
         predictions: Iterable[Images]
-        if subject is not None and self._keep:
-            for _ in frames.write(_checked(subject.render(material.targets), unit, material)):
+        if draw is not None and self._keep:
+            for _ in frames.write(_checked(draw(unit, material), unit, material)):
                 pass
             timing["render"] = time.perf_counter() - started
             started = time.perf_counter()
-        if subject is not None and not self._keep:
-            predictions = _checked(subject.render(material.targets), unit, material)
+        if draw is not None and not self._keep:
+            predictions = _checked(draw(unit, material), unit, material)
         else:
             spans = range(0, unit.frame_count, BATCH)
             predictions = (frames.read(range(s, min(s + BATCH, unit.frame_count))) for s in spans)
         scores = measure(self._scorer, material, predictions)
-        together = subject is not None and not self._keep
+        together = draw is not None and not self._keep
         timing["render and measure" if together else "measure"] = time.perf_counter() - started
         rows = rows_of_unit(
             *(unit, self._dataset.name, scores.values, self._provenance),

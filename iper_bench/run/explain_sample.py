@@ -225,9 +225,15 @@ def sample_of_run(
 
 
 def _first_unit(folder: RunFolder, setting: Setting) -> Row:
-    """A row of the first finished unit with predictions, in the order of the protocol."""
+    """A row of the first finished unit with predictions, in the order of the protocol; of a reference only
+    where no method has any.
+    """
+    kinds = plan_reading.references(folder.plan)
     units = {row.unit: row for row in unit_rows(folder) if row.setting == setting and row.trial != WHOLE_SET}
-    ordered = sorted(units.values(), key=lambda row: (row.place, row.method, row.sn, row.steps, row.unit))
+    ordered = sorted(
+        units.values(),
+        key=lambda row: (row.method in kinds, row.place, row.method, row.sn, row.steps, row.unit),
+    )
     for row in ordered:
         if folder.predictions(row.unit).files():
             return row

@@ -10,11 +10,15 @@ from iper_bench.data.dataset import Dataset
 from iper_bench.errors import UserError, unknown_name
 from iper_bench.flow.transfer import PART_GROUPS
 from iper_bench.methods.appearance_subject import several_people
-from iper_bench.methods.method import Method
+from iper_bench.methods.folder_method import FolderMethod
+from iper_bench.methods.method_choice import Benchmarked
+from iper_bench.methods.reference import Reference, made_from
+from iper_bench.methods.reference_names import OTHERS, TRUTH
 from iper_bench.protocol.schema import IMITATION, TRANSFER, Protocol
 from iper_bench.protocol.trial import SELF, Trial
 from iper_bench.protocol.trials import SETTINGS, build_trials, held_repairs
 from iper_bench.run.material import DATASETS_OWN, masks_origin
+from iper_bench.run.other_people import OtherPeople
 from iper_bench.run.unit import Unit, trial_content, trial_id
 from iper_bench.store.plan_file import plan_hash
 
@@ -85,10 +89,7 @@ class Plan:
     def describe(self) -> str:
         """The plan in words: what ``--dry-run`` prints."""
         plan = self.document
-        methods = [
-            f"  {m['name']} (identity {m['identity']}{'' if m['trains'] else ', does not train: T=0'})"
-            for m in plan["methods"]
-        ]
+        methods = [self._method_line(m) for m in plan["methods"]]
         frames = sum(unit.frame_count for unit in self.units)
         shown = [f"  {unit.id}  {unit.name}, {unit.frame_count} frames" for unit in self.units[:SHOWN_UNITS]]
         if len(self.units) > SHOWN_UNITS:
@@ -111,9 +112,19 @@ class Plan:
         ]
         return "\n".join(lines)
 
+    def _method_line(self, method: Mapping[str, Any]) -> str:
+        name, kind = method["name"], method.get("reference")
+        line = f"  {name} (identity {method['identity']}{'' if method['trains'] else ', does not train: T=0'}"
+        if kind is None:
+            return f"{line})"
+        served = {unit.trial for unit in self.units if unit.method == name}
+        left = len(self.trials) - len(served)
+        why = "no truth" if kind == TRUTH else method.get("lacking") or "no other person"
+        return f"{line}, reference{f'; no units in {left} trials: {why}' if left else ''})"
+
 
 def make_plan(
-    methods: Mapping[str, Method],
+    methods: Mapping[str, Benchmarked],
     dataset: Dataset,
     protocol: Protocol,
     grid: Grid,
@@ -123,13 +134,15 @@ def make_plan(
 
     Parameters
     ----------
-    methods: by label; those that do not train are planned at T = 0 only.
+    methods: by label; those that do not train are planned at T = 0 only, references only where there is what
+        they are made from.
     definitions: profile -> plain description of its metrics, which enters the plan's hash.
 
     Raises
     ------
     UserError when the protocol has no sources for an sn, or no trial in any of the settings; in appearance
-    transfer for a method that cannot take people apart, or an unknown part group.
+    transfer for a method that cannot take people apart, or an unknown part group; for a folder of predictions
+    that does not tell the settings or the numbers of sources apart.
     """
     for sn in grid.sn:
         if sn not in protocol.source_counts:
@@ -138,9 +151,11 @@ def make_plan(
                 where=f"protocol '{protocol.name}'",
                 expected=f"sn among {_list(protocol.source_counts)}",
             )
+    _require_task(methods, protocol)
     if protocol.task == TRANSFER:
         _require_transfer(methods, protocol)
-    trials = [t for t in build_trials(protocol, dataset, limit=grid.limit) if t.setting in grid.settings]
+    built = build_trials(protocol, dataset, limit=grid.limit)
+    trials = [trial for trial in built if trial.setting in grid.settings]
     if not trials:
         raise UserError(
             f"no trial in the setting {' or '.join(grid.settings)}",
@@ -150,25 +165,88 @@ def make_plan(
             else f"{SELF}, the only setting of the task {protocol.task}",
         )
     _require_tracks(dataset, trials)
-    document = _document(methods, dataset, protocol, grid, definitions, trials)
-    units = tuple(
-        Unit(
-            name, methods[name].identity, trial, sn, steps, grid.seed, dataset.fingerprint, dataset.image_size
+    for method in methods.values():
+        if isinstance(method, FolderMethod):
+            method.require(list(dict.fromkeys(trial.setting for trial in trials)), grid.sn)
+    others = None
+    if any(made_from(method) == OTHERS for method in methods.values()):
+        others = OtherPeople.of(protocol, dataset, built, grid.limit)
+    units = _units(methods, dataset, grid, trials, others)
+    document = _document(dataset, protocol, grid, definitions, trials)
+    document["methods"] = [_method_entry(name, methods[name], units, others) for name in sorted(methods)]
+    return Plan(units, tuple(trials), protocol.hash, document)
+
+
+def _units(
+    methods: Mapping[str, Benchmarked],
+    dataset: Dataset,
+    grid: Grid,
+    trials: Sequence[Trial],
+    others: OtherPeople | None,
+) -> tuple[Unit, ...]:
+    """In the order of work."""
+
+    def unit(name: str, trial: Trial, sn: int, steps: int) -> Unit:
+        shown = others.beside(trial, sn) if others and made_from(methods[name]) == OTHERS else None
+        identity = methods[name].identity
+        return Unit(
+            *(name, identity, trial, sn, steps, grid.seed, dataset.fingerprint, dataset.image_size, shown)
         )
+
+    return tuple(
+        unit(name, trial, sn, steps)
         for name in sorted(methods)
         for clip in dict.fromkeys(trial.source_clip for trial in trials)
         for sn in grid.sn
         for steps in (grid.steps if methods[name].trains else (0,))
         for trial in trials
-        if trial.source_clip == clip
+        if trial.source_clip == clip and _applies(methods[name], trial, sn, others)
     )
-    return Plan(units, tuple(trials), protocol.hash, document)
 
 
-def _require_transfer(methods: Mapping[str, Method], protocol: Protocol) -> None:
+def _applies(method: Benchmarked, trial: Trial, sn: int, others: OtherPeople | None) -> bool:
+    """Whether there is what a reference is made from; always for a method."""
+    kind = made_from(method)
+    if kind == TRUTH:
+        return trial.truth_frames is not None
+    return kind != OTHERS or (others is not None and others.beside(trial, sn) is not None)
+
+
+def _method_entry(
+    name: str, method: Benchmarked, units: Sequence[Unit], others: OtherPeople | None
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": name, "identity": method.identity, "trains": method.trains}
+    kind = made_from(method)
+    if kind is not None:
+        entry["reference"] = kind
+    if kind == OTHERS and others is not None:
+        mine = [unit for unit in units if unit.method == name and unit.other_person is not None]
+        entry["shows"] = {
+            f"{unit.trial.name} sn={unit.sn}": list(unit.other_person) for unit in mine if unit.other_person
+        }
+        if others.lacking:
+            entry["lacking"] = others.lacking
+    return entry
+
+
+def _require_task(methods: Mapping[str, Benchmarked], protocol: Protocol) -> None:
+    """Raise UserError for a method that says which tasks it does (``tasks``) and does not do this one."""
+    for name in sorted(methods):
+        tasks: Sequence[str] | None = getattr(methods[name], "tasks", None)
+        if tasks is not None and protocol.task not in tasks:
+            raise UserError(
+                f"method '{name}' does no {protocol.task}",
+                where=f"protocol '{protocol.name}'",
+                expected=f"a protocol of the task {' or '.join(tasks)}",
+                hint="iper-bench protocol list",
+            )
+
+
+def _require_transfer(methods: Mapping[str, Benchmarked], protocol: Protocol) -> None:
     """Raise UserError for a method that cannot take people apart, or a part group that there is not."""
     for name in sorted(methods):
-        several_people(methods[name], name)
+        if not isinstance(methods[name], Reference | FolderMethod):  # these draw nobody
+            several_people(methods[name], name)
     for group in protocol.take:
         if group not in PART_GROUPS:
             raise unknown_name("part group", group, PART_GROUPS, where=f"protocol '{protocol.name}': take")
@@ -188,7 +266,6 @@ def _require_tracks(dataset: Dataset, trials: Sequence[Trial]) -> None:
 
 
 def _document(
-    methods: Mapping[str, Method],
     dataset: Dataset,
     protocol: Protocol,
     grid: Grid,
@@ -204,10 +281,6 @@ def _document(
         ],
     }
     return {
-        "methods": [
-            {"name": name, "identity": methods[name].identity, "trains": methods[name].trains}
-            for name in sorted(methods)
-        ],
         "dataset": {
             "name": dataset.name,
             "fingerprint": dataset.fingerprint,

@@ -28,6 +28,8 @@ class RunRequest:
     Attributes
     ----------
     methods: ``[LABEL=]METHOD[@WEIGHTS]`` each (see ``methods.method_choice``); a label used twice is refused.
+    references: what calibrates the numbers and is evaluated as well unless it is among ``methods``, for
+        example all of ``methods.reference_names.DEFAULT_REFERENCES``, as the command line does.
     dataset: registry name, for example ``"synthetic"``.
     out: the run folder; made when absent, resumed when it holds the same plan. ``None`` means
         ``runs/<protocol>-<hash of the plan>``, so that the same request finds its run again.
@@ -70,6 +72,7 @@ class RunRequest:
     keep_predictions: bool = True
     retry_failed: bool = False
     dry_run: bool = False
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from iper_bench.data.dataset import Dataset
 from iper_bench.errors import UserError
-from iper_bench.methods.method import Method, Sources, Subject
-from iper_bench.methods.method_choice import MethodChoice
+from iper_bench.methods.method import Sources, Subject
+from iper_bench.methods.method_choice import Benchmarked, read_choices
 from iper_bench.protocol.schema import Protocol
 from iper_bench.run.benchmark import evaluate, open_data, plan_of
 from iper_bench.run.request import RunReport, RunRequest
@@ -69,11 +69,12 @@ def score_with(request: RunRequest, protocol: Protocol, dataset: Dataset, scorer
 
 @dataclass
 class RecordedMethod:
-    """A method of which only name, identity and predictions are left."""
+    """A method of which only name, identity and predictions are left; ``made_from``: of a reference."""
 
     name: str
     identity: str
     trains: bool
+    made_from: str | None = None
 
     def personalize(self, sources: Sources, *, steps: int, seed: int) -> Subject:
         """Always raises UserError: scoring runs no method."""
@@ -99,9 +100,9 @@ class RecordedMethod:
         return self.personalize(people[0], steps=steps, seed=seed)
 
 
-def _recorded_methods(folder: RunFolder, request: RunRequest) -> dict[str, Method]:
+def _recorded_methods(folder: RunFolder, request: RunRequest) -> dict[str, Benchmarked]:
     recorded = {str(item["name"]): item for item in folder.plan["methods"]}
-    asked = {MethodChoice.parse(text).label for text in request.methods}
+    asked = {choice.label for choice in read_choices(request.methods, request.references)}
     if asked != set(recorded):
         raise UserError(
             f"methods differ in {', '.join(sorted(asked ^ set(recorded)))}",
@@ -109,7 +110,7 @@ def _recorded_methods(folder: RunFolder, request: RunRequest) -> dict[str, Metho
             expected=f"--method {','.join(sorted(recorded))}",
         )
     return {
-        name: RecordedMethod(name, str(item["identity"]), bool(item["trains"]))
+        name: RecordedMethod(name, str(item["identity"]), bool(item["trains"]), item.get("reference"))
         for name, item in recorded.items()
     }
 

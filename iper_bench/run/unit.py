@@ -92,6 +92,7 @@ class Unit:
     trial: what is imitated.
     sn: number of sources. steps: personalisation steps T. seed: of personalisation.
     fingerprint: of the dataset. image_size: side of the frames in pixels.
+    other_person: clip and frame that the reference ``other-person`` shows; ``None`` for everything else.
     """
 
     method: str
@@ -102,6 +103,7 @@ class Unit:
     seed: int
     fingerprint: str
     image_size: int
+    other_person: tuple[str, int] | None = None
 
     @cached_property
     def id(self) -> str:
@@ -125,6 +127,7 @@ class Unit:
                 "seed": self.seed,
                 "dataset": self.fingerprint,
                 "image_size": self.image_size,
+                **({} if self.other_person is None else {"other_person": list(self.other_person)}),
             }
         )
 

@@ -54,6 +54,7 @@ class Lines:
             "size": "32",
             "protocol": str(self.protocol),
             "sn": "1",
+            "references": "none",
             "out": str(self.out),
         }
         options |= {name.replace("_", "-"): value for name, value in changed.items()}

@@ -28,6 +28,7 @@ RUN = (
     "--protocol",
     "synthetic-demo",
     "--size=32",
+    "--references=none",
 )
 
 

@@ -37,9 +37,10 @@ class ToyProgram:
         return ToyDataset()
 
     def arguments(self, out: Path, **changed: str) -> list[str]:
-        """A command line of ``run``; an option set to the empty text is left out."""
+        """A command line of ``run`` without references; an option set to the empty text is left out."""
         options = {
             **{"method": "toy", "dataset": "toy", "protocol": str(self.protocol), "sn": "1", "out": str(out)},
+            "references": "none",
             **{name.replace("_", "-"): value for name, value in changed.items()},
         }
         return ["run", *(part for name, value in options.items() if value for part in (f"--{name}", value))]
