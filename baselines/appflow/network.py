@@ -148,19 +148,17 @@ def initialise(network: AppearanceFlow) -> None:
     """Weights that keep the size of what passes (He et al., 2015), for levels at one end, one-hot codes at
     the other and a flow near zero. The deploy files do not tell how the original began.
     """
+    scales = {network.encoder[0]: 1 / LEVELS, network.flow[-1]: _SOFT}
+    view = network.view[0]
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear | nn.ConvTranspose2d):
-            inputs = float(module.weight[0].numel())
-            if isinstance(module, nn.ConvTranspose2d):  # weight (in, out, 3, 3); a stride spreads the inputs
-                inputs = module.weight.shape[0] * 9 / math.prod(module.stride)
-            bound = math.sqrt(6 / inputs)
-            nn.init.uniform_(module.weight, -bound, bound)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    first, view = network.encoder[0], network.view[0]
-    if isinstance(first, nn.Conv2d) and isinstance(view, nn.Linear):
-        first.weight /= LEVELS
-        view.weight *= math.sqrt(view.in_features)  # one entry of a code is 1
-    last = network.flow[-1]
-    if isinstance(last, nn.ConvTranspose2d):
-        last.weight *= _SOFT
+        if not isinstance(module, nn.Conv2d | nn.Linear | nn.ConvTranspose2d):
+            continue
+        inputs = float(module.weight[0].numel())
+        if isinstance(module, nn.ConvTranspose2d):  # weight (in, out, 3, 3); a stride spreads the inputs
+            inputs = module.weight.shape[0] * 9 / math.prod(module.stride)
+        elif module is view:
+            inputs = 1.0  # of a code one entry is 1
+        bound = math.sqrt(6 / inputs) * scales.get(module, 1.0)
+        nn.init.uniform_(module.weight, -bound, bound)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -41,8 +41,8 @@ def card_of(name: str) -> Card:
 
 
 def baseline_class(name: str) -> type[Baseline[Any]]:
-    """The subclass in a baseline's ``method.py``. Raises UserError for an unknown name or a folder without
-    one.
+    """The subclass in a baseline's ``method.py`` that has a ``name``. Raises UserError for an unknown name or
+    a folder without one.
     """
     folders = baseline_folders()
     if name not in folders:
@@ -51,11 +51,14 @@ def baseline_class(name: str) -> type[Baseline[Any]]:
     found = [
         one
         for one in vars(module).values()
-        if inspect.isclass(one) and issubclass(one, Baseline) and one.__module__ == module.__name__
+        if inspect.isclass(one)
+        and issubclass(one, Baseline)
+        and one.__module__ == module.__name__
+        and "name" in vars(one)
     ]
     if len(found) != 1:
         raise UserError(
-            f"has {len(found)} subclasses of Baseline",
+            f"has {len(found)} subclasses of Baseline with a name",
             where=str(folders[name] / "method.py"),
             expected="one",
         )

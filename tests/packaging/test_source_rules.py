@@ -145,11 +145,14 @@ def test_rules_admit_what_is_safe() -> None:
 
 
 def test_every_sub_package_is_declared() -> None:
-    """setuptools cannot both search and map folders, so the list is by hand: compare it."""
+    """setuptools cannot both search and map folders, so the list is by hand: compare it. The folders of
+    baselines are package data, so that adding one is enough.
+    """
     in_tree = {
         ".".join([package, *path.parent.relative_to(ROOT / folder).parts])
         for folder, package in PACKAGED.items()
         for path in (ROOT / folder).rglob("__init__.py")
+        if not (folder == "baselines" and path.parent != ROOT / folder)
     }
     assert sorted(pyproject()["tool"]["setuptools"]["packages"]) == sorted(in_tree)
 

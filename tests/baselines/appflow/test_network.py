@@ -85,13 +85,14 @@ def test_counts_of_the_paper(side: int, views: int, confidence: bool, count: int
 
 def test_sides_of_the_layers() -> None:
     assert [encoded_side(224, k) for k in range(7)] == [224, 112, 56, 28, 14, 7, 4]
-    with torch.device("meta"):
-        flow, sides = AppearanceFlow(224, views=20).flow, []
-        x = torch.zeros(1, 4352)
-        for layer in flow:
-            x = layer(x)
-            if isinstance(layer, nn.ConvTranspose2d):
-                sides.append(x.shape[-1])
+    network = AppearanceFlow(
+        224, views=20, encoder=(2,) * 6, decoder=(2,) * 5, hidden=4, start=1, mask_hidden=0
+    )
+    x, sides = torch.zeros(1, 4 + 256), []
+    for layer in network.flow:
+        x = layer(x)
+        if isinstance(layer, nn.ConvTranspose2d):
+            sides.append(x.shape[-1])
     assert sides == [15, 29, 57, 113, 225, 225]
 
 
