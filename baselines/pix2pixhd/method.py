@@ -72,7 +72,7 @@ class LabelToImage(Baseline[Pix2PixHdSettings]):
                 where="settings, field 'generator'",
                 expected=" or ".join(GENERATORS),
             )
-        labels = LABEL_COUNT + settings.edges
+        self.labels = labels = LABEL_COUNT + settings.edges
         kind = GlobalGenerator if settings.generator == "global" else LocalEnhancer
         self.networks["netG"] = kind(labels, settings.width, settings.halvings, settings.blocks)
         self.networks["netD"] = MultiscaleDiscriminator(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -85,8 +86,8 @@ class ShupPerson:
 class Shup(Baseline[ShupSettings]):
     """Synthesizing Images of Humans in Unseen Poses (Balakrishnan et al., CVPR 2018)."""
 
-    name = "shup"
-    Settings = ShupSettings
+    name: ClassVar[str] = "shup"
+    Settings: ClassVar[type[BaselineSettings]] = ShupSettings
 
     def __init__(self, settings: ShupSettings, perceptual_weights: Path | None = None) -> None:
         super().__init__(settings, perceptual_weights)
@@ -107,12 +108,12 @@ class Shup(Baseline[ShupSettings]):
     # Training ---------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        generator, judge = self.networks[GENERATOR], self.networks[JUDGE]
         rate = self.settings.rate
+        players = {GENERATOR: GENERATOR, AGAINST_JUDGE: GENERATOR, JUDGE: JUDGE}
         self.optimisers = {
-            GENERATOR: torch.optim.Adam(generator.parameters(), rate),
-            AGAINST_JUDGE: torch.optim.Adam(generator.parameters(), rate),
-            JUDGE: torch.optim.Adam(judge.parameters(), rate),
+            name: torch.optim.Adam(self.networks[network].parameters(), rate)
+            for name, network in players.items()
+            if network in self.networks
         }
         spread = self.networks.get(SPREAD)
         found = distance_of(
@@ -221,7 +222,7 @@ class Shup(Baseline[ShupSettings]):
 
     # Inference --------------------------------------------------------------------------------------------
 
-    def person(self, sources: Sources) -> ShupPerson:
+    def person(self, sources: Sources) -> Any:
         size = self.settings.side
         joints = seen_joints(load_body(sources.body), sources.track.take([0]), size)[0]
         maps = {name: value[None].to(self._device) for name, value in source_maps(joints, size).items()}

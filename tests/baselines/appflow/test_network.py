@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
 from iper_bench.baselines.appflow.network import AppearanceFlow, encoded_side
 from iper_bench.baselines.appflow.sampling import merged, moved, resized
+from torch import nn
+
 from iper_bench.errors import UserError
 from tests.oracles import cases, load, oracle_files
 

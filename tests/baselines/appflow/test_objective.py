@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-
 from iper_bench.baselines.appflow.objective import mask_loss, reconstruction
 
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-
 from iper_bench.baselines.mv2nv.layers import ConvLstmCell, RecurrentBlock, ResidualBlock
 from iper_bench.baselines.mv2nv.network import (
     Discriminator,
@@ -19,6 +17,8 @@ from iper_bench.baselines.mv2nv.network import (
     synthesise,
 )
 from iper_bench.baselines.mv2nv.sampling import coordinates, moved
+from torch import Tensor, nn
+
 from iper_bench.errors import UserError
 from tests.baselines.mv2nv.oracle_weights import discriminator_of, flow_of, pixel_of
 from tests.oracles import load, oracle_files

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
 from iper_bench.baselines.mv2nv.network import Views
 from iper_bench.baselines.mv2nv.objective import adversarial_loss, discriminator_loss, local, parts
+
 from tests.oracles import load, oracle_files
 
 FILES = oracle_files("baselines/mv2nv_network*.npz")

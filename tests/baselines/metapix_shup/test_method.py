@@ -1,0 +1,112 @@
+"""MetaPix on SHUP: tasks, meta-iterations, the choice of the source."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from iper_bench.baselines.metapix_shup.method import (
+    MetaPixShup,
+    MetaPixShupSettings,
+    nearest_pose,
+    normalised,
+)
+
+from iper_bench.baseline_kit.example import Example
+from iper_bench.baseline_kit.method import BaselineSubject, stacked
+from iper_bench.baseline_kit.reptile import copied
+from iper_bench.data.clip import Clip
+from iper_bench.data.dataset import DATASETS
+from iper_bench.methods.method import Sources, Targets
+
+SIDE = 64
+SMALL = MetaPixShupSettings(
+    side=SIDE, steps=10, batch=2, perceptual="none", width=4, deep=8, mask_width=4, last=4, rate=4e-3,
+    pixel_weight=1.0, measured=0, change=False, frames=3, inner_steps=2, epsilon=0.5, pretrained=0.5,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def clip() -> Clip:
+    return DATASETS.get("synthetic")(root=None, size=SIDE).clips("test")[1]
+
+
+def example(clip: Clip, rows: list[int]) -> Example:
+    return Example(clip.frames(rows), None, clip.track.take(rows), "open-coarse", clip.name, tuple(rows))
+
+
+def task(baseline: MetaPixShup, clip: Clip) -> dict[str, torch.Tensor]:
+    return stacked([baseline.condition(example(clip, [0, 8, 20]), np.random.default_rng(0))])
+
+
+def test_a_task_holds_the_pairs_of_all_its_steps(clip: Clip) -> None:
+    """Known answers: 2 inner steps of 2 pairs, each of two different frames."""
+    baseline = MetaPixShup(SMALL)
+    batch = task(baseline, clip)
+    assert batch["source"].shape == (1, 4, 3, SIDE, SIDE)
+    assert all((batch["source"][0, k] != batch["target"][0, k]).any() for k in range(4))
+    needs = [(one.people, one.frames) for one in (baseline.need(step, 10) for step in (0, 5))]
+    assert needs == [(2, 2), (1, 3)]
+
+
+def test_epsilon_is_constant_and_adam_goes_on(clip: Clip) -> None:
+    """Half of the way in every meta-iteration; the optimiser counts the steps of all tasks."""
+    torch.manual_seed(0)
+    whole, half = (MetaPixShup(replace(SMALL, epsilon=epsilon, pretrained=0.0)) for epsilon in (1.0, 0.5))
+    half.networks["G"].load_state_dict(whole.networks["G"].state_dict())
+    start = copied(whole.networks)["G"]
+    for baseline in (whole, half):
+        baseline.start()
+        assert set(baseline.optimisers) == {"G"}
+        baseline.learn(task(baseline, clip), 0, 10)
+    ends = copied(whole.networks)["G"]
+    for key, value in half.networks["G"].state_dict().items():
+        # float32 weights below 1: 1e-6
+        assert torch.allclose(value, (start[key] + ends[key]) / 2, atol=1e-6)
+    half.learn(task(half, clip), 1, 10)
+    counts = {float(state["step"]) for state in half.optimisers["G"].state_dict()["state"].values()}
+    assert counts == {4.0}
+
+
+def test_nearest_pose() -> None:
+    """Known answers: a moved and enlarged pose is the same pose; of two sources the equal one is taken."""
+    rng = np.random.default_rng(0)
+    poses = rng.uniform(0, 60, (3, 14, 2))
+    assert np.allclose(normalised(3 * poses[0] + [5, -2]), normalised(poses[0]))
+    stack = np.stack([normalised(pose) for pose in poses])
+    assert [nearest_pose(stack, normalised(2 * pose + 7)) for pose in poses] == [0, 1, 2]
+
+
+def test_a_target_in_a_source_pose_is_drawn_from_it(clip: Clip) -> None:
+    torch.manual_seed(0)
+    baseline = MetaPixShup(SMALL)
+    baseline.networks["G"].eval()
+    rows = [0, 20]
+    both = Sources(clip.frames(rows), None, clip.track.take(rows), "open-coarse")
+    second = Sources(clip.frames([20]), None, clip.track.take([20]), "open-coarse")
+    with torch.inference_mode():
+        made = baseline.draw(baseline.person(both), clip.track.take([20, 0]))
+        alone = baseline.draw(baseline.person(second), clip.track.take([20]))
+    # one pass of another batch size: 1e-5
+    assert torch.allclose(made[0], alone[0], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_learns_one_person_by_heart(clip: Clip) -> None:
+    """25 meta-iterations on one task, then 10 steps on its sources: the pixel term falls below 0.6 of the
+    first, and the second source is drawn with more than 20 dB.
+    """
+    torch.manual_seed(0)
+    baseline = MetaPixShup(replace(SMALL, pretrained=0.0, width=8, epsilon=1.0))
+    baseline.start()
+    terms = [baseline.learn(task(baseline, clip), step, 60)["pixel"] for step in range(25)]
+    pairs = [baseline.condition(example(clip, rows), np.random.default_rng(0)) for rows in ([0, 8], [8, 0])]
+    for step in range(10):
+        baseline.tune(stacked(pairs), step, 10)
+    assert np.mean(terms[-3:]) < 0.6 * terms[0]
+    sources = Sources(clip.frames([0]), None, clip.track.take([0]), "open-coarse")
+    targets = Targets(clip.track.take([8]), True)
+    made = np.concatenate(list(BaselineSubject(baseline, sources).render(targets))).astype(float)
+    assert -10 * np.log10(np.mean(((made - clip.frames([8])) / 255) ** 2)) > 20
