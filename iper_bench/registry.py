@@ -41,6 +41,7 @@ class Registry(Generic[T]):
         self._found = found
         self._entries: dict[str, T | str] = {}
         self._origins: dict[str, str] = {}
+        self._folders: set[str] = set()  # origins of what was found
         self._loaded_entry_points = False
 
     def add(self, name: str, entry: T | str, *, origin: str = "iper_bench") -> None:
@@ -76,9 +77,21 @@ class Registry(Generic[T]):
         entry = self.get_entry(name)
         if isinstance(entry, str):
             module, _, attribute = entry.partition(":")
-            entry = cast(T, getattr(importlib.import_module(module), attribute))
+            entry = cast(T, self._imported(name, module, attribute))
             self._entries[name] = entry
         return entry
+
+    def _imported(self, name: str, module: str, attribute: str) -> object:
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, SyntaxError, AttributeError) as error:
+            if self._origins[name] not in self._folders:
+                raise
+            raise UserError(
+                f"{self.kind} '{name}' cannot be imported ({error})",
+                where=self._origins[name],
+                expected=f"'{attribute}' in {module}",
+            ) from error
 
     def __contains__(self, name: str) -> bool:
         self._load_entry_points()
@@ -93,6 +106,7 @@ class Registry(Generic[T]):
         self._loaded_entry_points = True
         for name, (entry, origin) in ({} if self._found is None else self._found()).items():
             self.add(name, entry, origin=origin)
+            self._folders.add(origin)
         if self._group is None:
             return
         for point in entry_points(group=self._group):

@@ -102,8 +102,11 @@ def read_card(path: Path) -> Card:
     for task in words.tasks:
         if task not in TASKS:
             raise unknown_name("task", task, TASKS, where=f"{where}, field 'tasks'")
+    if not words.tasks:
+        raise UserError("is empty", where=f"{where}, field 'tasks'", expected=f"some of {', '.join(TASKS)}")
     presets = nested["presets"]
-    if not isinstance(presets, dict) or not all(isinstance(one, dict) for one in presets.values()):
+    tables = presets.items() if isinstance(presets, dict) else [("", None)]
+    if not all(isinstance(name, str) and isinstance(one, dict) for name, one in tables):
         raise UserError(
             "are no tables", where=f"{where}, field 'presets'", expected="settings by name of the preset"
         )

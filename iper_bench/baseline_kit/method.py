@@ -22,10 +22,12 @@ from iper_bench.data.clip import BodyTrack, Images
 from iper_bench.device import compute_device
 from iper_bench.hashing import content_hash, step_seed
 from iper_bench.lwg.inputs import to_frames
+from iper_bench.lwg.perceptual import FrozenModule
 from iper_bench.methods.method import Sources, Subject, Targets
 from iper_bench.methods.padding import square_side
 from iper_bench.methods.source_person import first_sources
 from iper_bench.progress import track
+from iper_bench.training.finite import check_finite
 
 BATCH = 8  # targets drawn at once; a frame does not depend on the others
 
@@ -106,7 +108,7 @@ class BaselineMethod:
     ) -> Iterator[tuple[int, Subject]]:
         """Subjects at every T of ``steps``; along one personalization unless its schedule depends on T.
 
-        Raises UserError when a loss network's weights are missing.
+        Raises UserError when a loss network's weights are missing, or a loss is no number.
         """
         wanted = sorted(set(steps))
         if not self.trains:
@@ -114,26 +116,46 @@ class BaselineMethod:
             for count in wanted:
                 yield count, subject
             return
-        tuned, done = copy.deepcopy(self._baseline), 0
+        anew = self._baseline.tunes_anew
+        small = resized_sources(sources, self._baseline.settings.side)
+        tuned, done = self._baseline, 0
         for count in wanted:
-            if count > 0 and (done == 0 or self._baseline.tunes_anew):
+            if count > 0 and (done == 0 or anew):
                 tuned, done = copy.deepcopy(self._baseline), 0
+                torch.manual_seed(seed)  # what start() draws, such as a fresh discriminator
                 tuned.start()
             for step in track(range(done, count), "personalizing") if count > done else ():
-                self._tune(tuned, sources, step, count, seed)
+                self._tune(tuned, small, step, count, seed)
             done = count
-            yield count, BaselineSubject(copy.deepcopy(tuned), sources)
+            if count > 0 and not anew and count != wanted[-1]:
+                yield count, BaselineSubject(_as_it_is(tuned), sources)
+                continue
+            if tuned is not self._baseline:
+                tuned.optimisers.clear()  # nothing trains this one any more
+            yield count, BaselineSubject(tuned, sources)
 
     @staticmethod
     def _tune(baseline: Baseline[Any], sources: Sources, step: int, steps: int, seed: int) -> None:
+        """One step; ``sources`` have the network's side."""
         need = baseline.tuning_need(len(sources))
         rng = np.random.default_rng([seed, step])
-        examples = source_examples(resized_sources(sources, baseline.settings.side), need, rng)
+        examples = source_examples(sources, need, rng)
         batch = stacked([baseline.condition(one, rng) for one in examples])
         for network in baseline.networks.values():
             network.train()
         torch.manual_seed(step_seed(seed, step))
-        baseline.tune(to_device(batch, compute_device()), step, steps)
+        terms = baseline.tune(to_device(batch, compute_device()), step, steps)
+        check_finite(terms, step, training=False)
+
+
+def _as_it_is(baseline: Baseline[Any]) -> Baseline[Any]:
+    """A copy that is drawn with while ``baseline`` trains on. What only training needs is not copied: no
+    optimiser, and loss networks, which never change, are shared.
+    """
+    shared: dict[int, Any] = {
+        id(one): one for one in vars(baseline).values() if isinstance(one, FrozenModule)
+    }
+    return copy.deepcopy(baseline, {id(baseline.optimisers): {}, **shared})
 
 
 def source_examples(sources: Sources, need: Need, rng: np.random.Generator) -> list[Example]:

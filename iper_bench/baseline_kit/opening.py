@@ -7,12 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from iper_bench.baseline_kit.baseline import Baseline
+from iper_bench.baseline_kit.building import built, built_from, settings_of
 from iper_bench.baseline_kit.card import CARD_FILE, PAPER, Card, read_card
 from iper_bench.baseline_kit.method import BaselineMethod
-from iper_bench.baseline_kit.plain_fields import from_plain
 from iper_bench.baseline_kit.weight_file import read_weights
 from iper_bench.errors import UserError, unknown_name
 from iper_bench.hashing import file_sha256
@@ -42,12 +40,18 @@ def card_of(name: str) -> Card:
 
 def baseline_class(name: str) -> type[Baseline[Any]]:
     """The subclass in a baseline's ``method.py`` that has a ``name``. Raises UserError for an unknown name or
-    a folder without one.
+    a folder whose ``method.py`` has none or cannot be imported.
     """
     folders = baseline_folders()
     if name not in folders:
         raise unknown_name("baseline", name, folders)
-    module = import_module(f"{PACKAGE}.{folders[name].name}.method")
+    path = folders[name] / "method.py"
+    try:
+        module = import_module(f"{PACKAGE}.{folders[name].name}.method")
+    except (ImportError, SyntaxError) as error:
+        raise UserError(
+            f"cannot be imported ({error})", where=str(path), expected="a module that can be imported"
+        ) from error
     found = [
         one
         for one in vars(module).values()
@@ -59,21 +63,28 @@ def baseline_class(name: str) -> type[Baseline[Any]]:
     if len(found) != 1:
         raise UserError(
             f"has {len(found)} subclasses of Baseline with a name",
-            where=str(folders[name] / "method.py"),
+            where=str(path),
             expected="one",
         )
     return found[0]
 
 
 def make_baseline(
-    kind: type[Baseline[Any]], preset: str, *, perceptual_weights: Path | None = None, seed: int = RANDOM_SEED
+    kind: type[Baseline[Any]],
+    preset: str,
+    *,
+    perceptual_weights: Path | None = None,
+    seed: int = RANDOM_SEED,
+    batch: int | None = None,
 ) -> Baseline[Any]:
-    """A baseline with fresh weights of ``seed``. Raises UserError for an unknown preset or bad settings."""
+    """A baseline with fresh weights of ``seed``; ``batch`` takes the place of the preset's. Raises UserError
+    for an unknown preset or bad settings.
+    """
     card = card_of(kind.name)
     where = f"card of '{kind.name}', preset '{preset}'"
-    settings = from_plain(kind.Settings, card.preset(preset), where)
-    torch.manual_seed(seed)
-    return kind(settings, perceptual_weights)
+    values = dict(card.preset(preset)) | ({} if batch is None else {"batch": batch})
+    settings = settings_of(kind, values, where)
+    return built(kind, settings, seed=seed, perceptual_weights=perceptual_weights)
 
 
 def open_baseline(
@@ -119,7 +130,5 @@ def open_baseline(
         baseline = make_baseline(kind, PAPER, perceptual_weights=vgg)
         baseline.official(weights)
         return BaselineMethod(baseline, card, file_sha256(weights))
-    settings = from_plain(kind.Settings, file.settings, f"{weights}, settings")
-    baseline = kind(settings, vgg)
-    file.fill(baseline)
+    baseline = built_from(file, kind, perceptual_weights=vgg)
     return BaselineMethod(baseline, card, file.sha256, training=file.training)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import reprlib
 from collections.abc import Mapping
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -11,6 +12,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from iper_bench.errors import UserError, unknown_name
 
 D = TypeVar("D")
+_LONGEST = 80  # characters of a value in a message
 
 
 def from_plain(kind: type[D], values: object, where: str) -> D:
@@ -28,7 +30,7 @@ def from_plain(kind: type[D], values: object, where: str) -> D:
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name in values:
         if name not in fields:
-            raise unknown_name("field", str(name), fields, where=where)
+            raise unknown_name("field", str(name)[:_LONGEST], fields, where=where)
     for name, field in fields.items():
         missing = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if missing and name not in values:
@@ -51,15 +53,20 @@ def _value(hint: Any, value: object, where: str) -> Any:
             kinds = [inner] * len(value) if rest == [...] else get_args(hint)
             return tuple(_value(kind, one, where) for kind, one in zip(kinds, value, strict=True))
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if math.isfinite(value):
-            return float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf  # a whole number of more than 308 digits
+        if math.isfinite(number):
+            return number
     elif hint in (int, str, bool) and type(value) is hint:
         return value
     raise UserError(f"is {_said(value)}", where=where, expected=_named(hint))
 
 
 def _said(value: object) -> str:
-    return "empty" if value is None else f"{value!r}"
+    said = "empty" if value is None else reprlib.repr(value)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
 
 
 def _named(hint: Any) -> str:

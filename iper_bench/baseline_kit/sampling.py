@@ -23,6 +23,7 @@ from iper_bench.progress import track
 
 MEMORY = 8 * 2**30  # bytes of decoded frames; which clips are kept depends on this and the data alone
 _PIXEL_BYTES = 4  # RGB and matte
+_AT_ONCE = 64  # frames that are decoded together
 
 
 @dataclass(frozen=True)
@@ -78,16 +79,29 @@ class ExampleSampler:
         for index in track(list(self._whole), "preparing clips"):
             self._kept(index)
 
-    def draw(self, baseline: Baseline[Any], need: Need, step: int, part: int) -> StepExamples:
-        """What ``baseline`` needs for a step. Raises UserError when no clip is long enough."""
-        places = [index for index, (clip, _) in enumerate(self._clips) if len(clip) >= need.frames]
+    def require_length(self, baseline: Baseline[Any], steps: int) -> None:
+        """Raise UserError when a step of the schedule takes more frames of one clip than any clip has: said
+        before the first step, not where its stage begins. Stages shorter than a thousandth of a very long
+        schedule may be passed over.
+        """
+        looked_at = {*range(0, steps, max(1, steps // 1000)), steps - 1}
+        self._long_enough(baseline, max(baseline.need(step, steps).frames for step in looked_at))
+
+    def _long_enough(self, baseline: Baseline[Any], frames: int) -> list[int]:
+        """Places of the clips with at least that many frames. Raises UserError for none."""
+        places = [index for index, (clip, _) in enumerate(self._clips) if len(clip) >= frames]
         if not places:
             longest = max(len(clip) for clip, _ in self._clips)
             raise UserError(
-                f"a step of '{baseline.name}' takes {need.frames} frames of one clip",
+                f"a step of '{baseline.name}' takes {frames} frames of one clip",
                 where="training clips",
                 expected=f"a clip that long; the longest has {longest}",
             )
+        return places
+
+    def draw(self, baseline: Baseline[Any], need: Need, step: int, part: int) -> StepExamples:
+        """What ``baseline`` needs for a step. Raises UserError when no clip is long enough."""
+        places = self._long_enough(baseline, need.frames)
         rng = np.random.default_rng([self._seed, step, part])
         examples = tuple(
             self._example(places[int(rng.integers(len(places)))], need, rng) for _ in range(need.people)
@@ -115,5 +129,12 @@ class ExampleSampler:
 
 
 def _decoded(clip: Clip, rows: list[int], side: int) -> _Decoded:
-    masks = clip.masks(rows)
-    return _Decoded(resized(clip.frames(rows), side), None if masks is None else resized_mattes(masks, side))
+    """A few frames at a time, because those of the dataset may be far larger than ``side``."""
+    frames, masks = [], []
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        frames.append(resized(clip.frames(some), side))
+        mattes = clip.masks(some)
+        if mattes is not None:
+            masks.append(resized_mattes(mattes, side))
+    return _Decoded(np.concatenate(frames), np.concatenate(masks) if masks else None)

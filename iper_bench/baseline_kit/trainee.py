@@ -14,8 +14,10 @@ from iper_bench.baseline_kit.method import BaselineSubject, to_device
 from iper_bench.baseline_kit.sampling import ExampleSampler, StepExamples
 from iper_bench.baseline_kit.validation import MOST_ROWS, BaselineValidator, comparison
 from iper_bench.data.clip import Images
+from iper_bench.errors import UserError
 from iper_bench.hashing import step_seed
 from iper_bench.methods.method import Sources, Targets
+from iper_bench.out_of_memory import is_out_of_memory
 from iper_bench.training.finite import check_finite
 from iper_bench.training.state import STATE_FILE, other_setup, read_state, write_state
 from iper_bench.training.team import Team
@@ -52,6 +54,7 @@ class BaselineTrainee:
         for network in baseline.networks.values():
             team.place(network)
         baseline.team = team
+        torch.manual_seed(seed)  # what start() draws
         baseline.start()
 
     def restore(self, folder: Path, identity: str) -> bool:
@@ -64,12 +67,22 @@ class BaselineTrainee:
         content = read_state(path)
         if content.get("identity") != identity or "networks" not in content:
             raise other_setup(folder)
-        for name, network in self._baseline.networks.items():
-            network.load_state_dict(content["networks"][name])
-        for name, optimiser in self._baseline.optimisers.items():
-            optimiser.load_state_dict(content["optimisers"][name])
-        self._baseline.load_extra_state(content["extra"])
-        self.step, self.pending = int(content["step"]), content.get("pending")
+        try:
+            for name, network in self._baseline.networks.items():
+                network.load_state_dict(content["networks"][name])
+            for name, optimiser in self._baseline.optimisers.items():
+                optimiser.load_state_dict(content["optimisers"][name])
+            self._baseline.load_extra_state(content["extra"])
+            self.step, self.pending = int(content["step"]), content.get("pending")
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise UserError(
+                f"training state does not fit '{self._baseline.name}' ({' '.join(str(error).split())[:120]})",
+                where=str(path),
+                expected="the state written by an earlier run of this version",
+                hint="--fresh to start again",
+            ) from error
         return True
 
     def save(self, folder: Path, identity: str) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import platform
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import torch
 from iper_bench import __version__
 from iper_bench.atomic import write_json
 from iper_bench.baseline_kit.baseline import Baseline
+from iper_bench.baseline_kit.building import BATCHES, MOST_STEPS, require_range
 from iper_bench.baseline_kit.opening import baseline_class, make_baseline
 from iper_bench.baseline_kit.sampling import ExampleSampler
 from iper_bench.baseline_kit.trainee import BaselineTrainee
@@ -52,6 +53,11 @@ class BaselineRequest:
     perceptual_weights: of VGG19, where the preset asks for it.
     workers: threads that make examples. log_every, save_every, pictures_every, validate_every: in steps.
     keep: weights kept on the way.
+
+    Raises
+    ------
+    UserError for both ``steps`` and ``epochs``, a number below 1 or not finite, and best weights to be kept
+    without validation.
     """
 
     method: str
@@ -75,6 +81,20 @@ class BaselineRequest:
     validate_every: int = 0
     keep: KeepPolicy = field(default_factory=KeepPolicy)
 
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.epochs is not None:
+            raise UserError("both --steps and --epochs", expected="one of them")
+        if self.keep.best and self.validate_every == 0:
+            raise UserError(
+                "the best weights are to be kept but nothing is validated",
+                where="--keep-best",
+                hint="--validate-every N",
+            )
+        if self.steps is not None:
+            require_range(self.steps, (1, MOST_STEPS), "--steps")
+        if self.batch is not None:
+            require_range(self.batch, BATCHES, "--batch")
+
 
 def train_baseline(request: BaselineRequest, scores: Scores | None = None) -> Path:
     """Train and return the path of the exported weights.
@@ -88,13 +108,15 @@ def train_baseline(request: BaselineRequest, scores: Scores | None = None) -> Pa
     UserError for bad names, presets, folders and states, missing weights of a loss network, and a loss that
     is no number. KeyboardInterrupt when stopped by a signal; the state is saved then.
     """
-    baseline = fresh_baseline(request)
+    with explained_memory():
+        baseline = fresh_baseline(request)
     mix = open_mix(parse_mix(request.dataset, request.data_root), request.size or baseline.settings.side)
     mix.require_training_clips()
     identity = _identity(request, baseline, mix)
     team = Team(compute_device())
     sampler = ExampleSampler(mix.bare_clips(TRAINING), side=baseline.settings.side, seed=request.seed)
     steps = _steps(request, baseline, sampler)
+    sampler.require_length(baseline, steps)
     with explained_memory():
         validator = None
         if team.leads and request.validate_every > 0 and scores is not None:
@@ -139,16 +161,15 @@ def fresh_baseline(request: BaselineRequest) -> Baseline[Any]:
         raise UserError(
             "no such file", where=f"--perceptual-weights {perceptual}", expected="weights of VGG19"
         )
-    made = make_baseline(kind, request.preset, perceptual_weights=perceptual, seed=request.seed)
+    made = make_baseline(
+        kind, request.preset, perceptual_weights=perceptual, seed=request.seed, batch=request.batch
+    )
     if perceptual is not None and made.settings.perceptual != "vgg19":
         raise UserError(
             f"preset '{request.preset}' of '{request.method}' looks at no VGG19",
             where="--perceptual-weights",
             expected="a preset with perceptual: vgg19",
         )
-    if request.batch is not None:
-        torch.manual_seed(request.seed)
-        made = kind(replace(made.settings, batch=request.batch), perceptual)
     if request.init is not None:
         if not request.init.is_file():
             raise UserError("no such file", where=f"--init {request.init}", expected="a weights file")
@@ -156,15 +177,21 @@ def fresh_baseline(request: BaselineRequest) -> Baseline[Any]:
         if file is None:
             made.official(request.init)
         else:
+            file.require_fit(made)
             file.fill(made)
     return made
 
 
 def _steps(request: BaselineRequest, baseline: Baseline[Any], sampler: ExampleSampler) -> int:
-    if request.epochs is not None:
-        people = baseline.settings.batch * process_count()
-        return max(1, math.ceil(request.epochs * sampler.frames / people))
-    return request.steps or baseline.settings.steps
+    if request.epochs is None:
+        return request.steps or baseline.settings.steps
+    people = baseline.settings.batch * process_count()
+    found = request.epochs * sampler.frames / people
+    if not found <= MOST_STEPS:
+        raise UserError(
+            f"{request.epochs:g} passes are {found:g} steps", where="--epochs", expected=f"up to {MOST_STEPS}"
+        )
+    return max(1, math.ceil(found))
 
 
 def _identity(request: BaselineRequest, baseline: Baseline[Any], mix: Mix) -> str:
@@ -173,7 +200,8 @@ def _identity(request: BaselineRequest, baseline: Baseline[Any], mix: Mix) -> st
             "method": request.method,
             "settings": {**asdict(baseline.settings), "steps": None},  # a folder may change its schedule
             "dataset": mix.fingerprint,
-            "size": request.size,
+            "version": baseline.version,
+            "size": request.size or baseline.settings.side,
             "seed": request.seed,
             "processes": process_count(),
             **_files(request),

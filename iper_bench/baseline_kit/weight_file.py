@@ -14,9 +14,10 @@ from torch import Tensor
 from iper_bench.baseline_kit.baseline import Baseline
 from iper_bench.errors import UserError
 from iper_bench.hashing import file_sha256
-from iper_bench.lwg.checkpoint import load_safetensors, load_strict, save_safetensors
+from iper_bench.lwg.checkpoint import load_safetensors, load_strict, require_fit, save_safetensors
 
 KIND = "baseline"
+_LONGEST = 80  # characters of a foreign name in a message
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,29 @@ class WeightFile:
     def fill(self, baseline: Baseline[Any]) -> None:
         """Put the tensors into the baseline's networks, strictly. Raises UserError for others."""
         for name, network in baseline.networks.items():
-            start = f"{name}/"
-            own = {key[len(start) :]: value for key, value in self.tensors.items() if key.startswith(start)}
-            load_strict(network, own, source=f"{self.path}, network '{name}'")
+            load_strict(network, self._of(name), source=self._source(name))
+
+    def require_fit(self, baseline: Baseline[Any]) -> None:
+        """Raise UserError when the tensors are others than those of the baseline's networks, which may lie on
+        the device ``meta``.
+        """
+        known = tuple(f"{name}/" for name in baseline.networks)
+        stray = [key for key in self.tensors if not key.startswith(known)]
+        if stray:
+            raise UserError(
+                f"holds {len(stray)} tensors of no network, the first: {stray[0][:_LONGEST]!r}",
+                where=str(self.path),
+                expected=f"those of {', '.join(baseline.networks)}",
+            )
+        for name, network in baseline.networks.items():
+            require_fit(network, self._of(name), source=self._source(name))
+
+    def _of(self, name: str) -> dict[str, Tensor]:
+        start = f"{name}/"
+        return {key[len(start) :]: value for key, value in self.tensors.items() if key.startswith(start)}
+
+    def _source(self, name: str) -> str:
+        return f"{self.path}, network '{name}'"
 
 
 def save_weights(baseline: Baseline[Any], path: Path, training: Mapping[str, Any]) -> None:
@@ -73,11 +94,12 @@ def read_weights(path: Path, method: str) -> WeightFile | None:
             hint=f"iper-bench train --method {method} --dataset synthetic --out FOLDER",
         )
     if metadata.get("method") != method:
+        other = str(metadata.get("method"))[:_LONGEST]
         raise UserError(
-            f"holds weights of '{metadata.get('method')}'",
+            f"holds weights of '{other}'",
             where=str(path),
             expected=f"weights of '{method}'",
-            hint=f"--method {metadata.get('method')}@{path}",
+            hint=f"--method {other}@{path}",
         )
     training = metadata.get("training")
     return WeightFile(

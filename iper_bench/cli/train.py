@@ -12,6 +12,7 @@ from iper_bench.cli.options import DATA_ROOT, PATH, SEED, SIZE, add_options, not
 
 _EVERY = click.IntRange(min=0)
 _COUNT = click.IntRange(min=1)
+_STEPS = click.IntRange(min=1, max=10**9)
 _MANY = click.IntRange(min=1, max=1024)  # a slip of the keyboard is refused before it fills the memory
 
 WHAT = (
@@ -46,7 +47,7 @@ WHAT = (
     click.option("--face-weights", type=PATH, metavar="FILE", help="SphereFace weights, for the face term"),
 )
 HOW_LONG = (
-    click.option("--steps", type=_COUNT, metavar="N", help="stop after N steps  [default: the preset's]"),
+    click.option("--steps", type=_STEPS, metavar="N", help="stop after N steps  [default: the preset's]"),
     click.option(
         "--epochs",
         type=click.FloatRange(min=0, min_open=True),
@@ -175,11 +176,9 @@ def _train(
 
         click.echo(train_body(click.get_current_context()))
         return
-    from iper_bench.methods.baseline_folders import baseline_folders
+    from iper_bench.cli.train_baseline import names_baseline, train_baseline_command
 
-    if options["method"] in baseline_folders():
-        from iper_bench.cli.train_baseline import train_baseline_command
-
+    if names_baseline(options["method"]):
         path = train_baseline_command(click.get_current_context())
         if os.environ.get("RANK", "0") == "0":
             click.echo(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from iper_bench.cli.typed_options import refuse_others
+from iper_bench.errors import UserError, unknown_name
 
 #: options of ``train`` that mean something to a baseline
 OPTIONS = (
@@ -15,6 +16,27 @@ OPTIONS = (
     "resume",
 )  # fmt: skip
 OTHERS = ("validate_profile", "weights_dir", "keep_every", "keep_newest", "keep_best")
+
+
+def names_baseline(method: str) -> bool:
+    """Whether ``--method`` names a baseline. Raises UserError for one with options in brackets, and with the
+    nearest names for what nothing here trains.
+    """
+    from iper_bench.lwg.strategy import GENERATOR_OF
+    from iper_bench.methods.baseline_folders import baseline_folders
+
+    name, bracket, _ = method.partition("[")
+    baselines = baseline_folders()
+    if name in baselines and bracket:
+        raise UserError(
+            f"'{method}' has options in brackets",
+            where="--method",
+            expected=f"{name} alone: its settings are those of a preset",
+            hint=f"--method {name} --preset tiny",
+        )
+    if name not in baselines and name not in GENERATOR_OF:
+        raise unknown_name("trainable method", name, (*GENERATOR_OF, *baselines, "hmr"), where="--method")
+    return name in baselines
 
 
 def train_baseline_command(context: click.Context) -> Path:

@@ -3,15 +3,15 @@ take.
 
 The protocol of novel views turns the body, so a view is the heading of the body: 0 = facing the camera, 90 =
 facing the left edge of the image, 180 = back view, 270 = facing the right edge. The same rule as the
-protocols' (``iper_bench.protocol.heading``), so training pairs and test targets have the same codes.
+protocols' (``iper_bench.body.heading``), so training pairs and test targets have the same codes.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
+from iper_bench.body.heading import heading_and_tilt
 from iper_bench.data.clip import BodyTrack
 
 Doubles = NDArray[np.float64]
@@ -26,8 +26,7 @@ ORIGINAL_TURNS = 19  # -180, -160, ..., 180
 
 def headings(track: BodyTrack) -> Doubles:
     """(n,) float64 in [0, 360): heading of every body, degrees, rounded to 0.001."""
-    chest = Rotation.from_rotvec(track.poses[:, :3].astype(np.float64)).apply([0.0, 0.0, 1.0])
-    degrees = np.degrees(np.arctan2(-chest[:, 0], -chest[:, 2])) % FULL_TURN
+    degrees, _ = heading_and_tilt(track.poses[:, :3])
     return np.asarray(np.round(degrees, DECIMALS) % FULL_TURN)
 
 

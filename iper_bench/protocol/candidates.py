@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iper_bench.protocol.heading import DECIMALS, Doubles, heading_and_tilt, usable
+from iper_bench.body.heading import DECIMALS, Doubles, heading_and_tilt, usable
 from iper_bench.protocol.view import View
 
 VIEW_ANGLES = (0, 45, 90, 135, 180, 225, 270, 315)  # centres of the bins, degrees

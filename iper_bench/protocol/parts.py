@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from iper_bench.body.heading import heading_and_tilt, usable
 from iper_bench.data.clip import Clip
 from iper_bench.errors import UserError
-from iper_bench.protocol.heading import heading_and_tilt, usable
 from iper_bench.protocol.schema import TRAIN_PART, FrameRange, Span
 
 FEWEST_TRAIN = 8  # frames of the train part: eight candidate views

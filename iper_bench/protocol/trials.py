@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from iper_bench.body.heading import heading_and_tilt
 from iper_bench.data.dataset import Dataset
 from iper_bench.errors import UserError, unknown_name
 from iper_bench.protocol.edition import chosen_edition
-from iper_bench.protocol.heading import heading_and_tilt
 from iper_bench.protocol.parts import kept_indices, names_digest
 from iper_bench.protocol.repair import Repair
 from iper_bench.protocol.resolution import Resolved, resolve

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from iper_bench.body import load_body
+from iper_bench.body.heading import heading_and_tilt, usable
 from iper_bench.body.model import BodyModel
 from iper_bench.body.silhouette import silhouettes
 from iper_bench.data.clip import BodyTrack, Floats, Images
 from iper_bench.data.track_file import TrackFile
 from iper_bench.errors import UserError
 from iper_bench.methods.method import Sources
-from iper_bench.protocol.heading import heading_and_tilt, usable
 from iper_bench.tasks.checks import check_sources, require_person
 from iper_bench.tasks.kept import SUFFIX, KeptReel
 from iper_bench.tasks.memory import sparing

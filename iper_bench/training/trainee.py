@@ -55,7 +55,7 @@ class Trainee(Protocol[B]):
 
     def learn(self, batches: Sequence[B], steps: int) -> Learned:
         """Make step ``self.step`` of ``steps`` and raise :attr:`step`. Raises UserError when the loss is no
-        number; the weights are then still those of before.
+        number; :attr:`settled` is false then where the weights are no longer those of before.
         """
 
     def picture(self, batch: B) -> Images:

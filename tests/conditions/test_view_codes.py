@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from iper_bench.body.heading import heading_and_tilt
 from iper_bench.body.views import rotate_view
 from iper_bench.conditions.view_codes import heading_codes, headings, original_turn_codes, turn_codes
 from iper_bench.data.clip import BodyTrack
-from iper_bench.protocol.heading import heading_and_tilt
 from tests.oracles import load, oracle_files
 from tests.turning_clip import turning_track
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from iper_bench.body.heading import heading_and_tilt, usable
 from iper_bench.protocol.candidates import SOURCE_POSITIONS, VIEW_ANGLES, candidates_of, choose_candidates
-from iper_bench.protocol.heading import heading_and_tilt, usable
 from iper_bench.protocol.view import View, views_known
 from tests.oracles import load, oracle_files
 

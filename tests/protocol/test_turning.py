@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from iper_bench.protocol.heading import heading_and_tilt
+from iper_bench.body.heading import heading_and_tilt
 from tests.oracles import load, oracle_files
 
 DEGREES = 1e-5  # headings are rounded to 6 decimals

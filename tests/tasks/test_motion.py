@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from iper_bench.body import load_body
+from iper_bench.body.heading import heading_and_tilt
 from iper_bench.data.clip import BodyTrack
 from iper_bench.errors import UserError
-from iper_bench.protocol.heading import heading_and_tilt
 from iper_bench.tasks.motion import MotionOptions, ViewOptions, drive, feet, look_around
 from tests.turning_clip import turning_track
 

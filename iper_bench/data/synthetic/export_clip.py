@@ -43,7 +43,7 @@ FPS = 30.0  # key poses are drawn for 30 frames per second (motion.py)
 
 def headings(roots: NDArray[Any]) -> NDArray[np.float64]:
     """Degrees (N,) in [0, 360) of the chest for root rotations (N, 3) in axis-angle radians, as in
-    :data:`VIEWS`. Must agree with :func:`iper_bench.protocol.heading.heading_and_tilt` to 1e-3.
+    :data:`VIEWS`. Must agree with :func:`iper_bench.body.heading.heading_and_tilt` to 1e-3.
     """
     chest = rotation_matrices(torch.from_numpy(np.asarray(roots, np.float64)))[..., 2].numpy()
     return np.degrees(np.arctan2(-chest[:, 0], -chest[:, 2])) % 360.0

@@ -45,7 +45,7 @@ def test_half_of_the_schedule_is_ordinary() -> None:
 
 
 def test_epsilon_moves_theta(clip: Clip) -> None:
-    """Epsilon 0 leaves both players, epsilon 1 takes the inner result, and half of it goes half of the way."""
+    """Epsilon 0 leaves both players, epsilon 1 takes the inner result, half of it goes half of the way."""
     found = {}
     for epsilon in (0.0, 0.5, 1.0):
         torch.manual_seed(0)

@@ -8,11 +8,11 @@ import torch
 
 from iper_bench.body import load_body
 from iper_bench.body.correspondence import correspond
+from iper_bench.body.heading import heading_and_tilt
 from iper_bench.data.clip import Clip
 from iper_bench.data.synthetic.config import SyntheticConfig
 from iper_bench.data.synthetic.dataset import SyntheticDataset, true_flow
 from iper_bench.data.synthetic.scene import FLOOR_Y, build_scene
-from iper_bench.protocol.heading import heading_and_tilt
 
 EVERY = range(18)
 

@@ -15,6 +15,7 @@ import torch
 import iper_bench.data.synthetic.export as export_module
 from iper_bench.body import load_body
 from iper_bench.body.camera import project
+from iper_bench.body.heading import heading_and_tilt
 from iper_bench.body.rasteriser import rasterise
 from iper_bench.data.decoding import frame_stream
 from iper_bench.data.layouts.motionsynthetic import open_motionsynthetic
@@ -28,7 +29,6 @@ from iper_bench.data.synthetic.motion import root_rotations
 from iper_bench.data.video_io import VideoFootage, read_image
 from iper_bench.errors import UserError
 from iper_bench.plain_pickle import read_plain_pickle
-from iper_bench.protocol.heading import heading_and_tilt
 from tests.cli.command_line import assert_one_line, run_line
 
 SMALL = SyntheticConfig(
