@@ -34,7 +34,8 @@ START = (
 
 @dataclass(frozen=True, kw_only=True)
 class MetaPixSettings(Pix2PixHdSettings):
-    """Settings beside pix2pixHD's; the defaults are the released experiment's.
+    """Settings beside pix2pixHD's; the defaults are the released experiment's. ``tuning_rate`` and
+    ``tuning_batch`` are not looked at: personalization is an inner loop.
 
     Attributes
     ----------
@@ -64,12 +65,7 @@ class MetaPixPix2PixHd(LabelToImage):
     def __init__(self, settings: MetaPixSettings, perceptual_weights: Path | None = None) -> None:
         super().__init__(settings, perceptual_weights)
         self.meta = settings
-        if settings.frames > settings.inner_batch:
-            raise UserError(
-                f"is {settings.inner_batch}",
-                where="settings, field 'inner_batch'",
-                expected=f"at least the {settings.frames} frames of a task",
-            )
+        _check(settings)
         if settings.generator_only:
             judge = self.networks["netD"]
             start = MultiscaleDiscriminator(
@@ -97,7 +93,7 @@ class MetaPixPix2PixHd(LabelToImage):
         return self.settings.rate
 
     def learn(self, batch: Batch, step: int, steps: int) -> dict[str, float]:
-        """An ordinary step, or a meta-iteration."""
+        """An ordinary step, or a meta-iteration, whose terms are those of its last inner step."""
         images, inputs = batch["image"].flatten(0, 1), self.encoded(batch["labels"].flatten(0, 1))
         ordinary = self._ordinary(steps)
         if step < ordinary:
@@ -139,6 +135,30 @@ class MetaPixPix2PixHd(LabelToImage):
         rate = inner_rate(self.settings.rate, step, constant, steps - constant)
         images, inputs = batch["image"].flatten(0, 1), self.encoded(batch["labels"].flatten(0, 1))
         return self.adversarial_step(inputs, images, rate)
+
+
+def _check(settings: MetaPixSettings) -> None:
+    """Raise UserError for settings that make no task."""
+    where = "settings of 'metapix-pix2pixhd', field "
+    if settings.frames < 1:
+        raise UserError(f"is {settings.frames}", where=f"{where}'frames'", expected="1 frame or more")
+    if settings.frames > settings.inner_batch:
+        raise UserError(
+            f"is {settings.inner_batch}",
+            where=f"{where}'inner_batch'",
+            expected=f"at least the {settings.frames} frames of a task",
+        )
+    for name in ("inner_constant", "inner_decay"):
+        if getattr(settings, name) < 0:
+            raise UserError(
+                f"is {getattr(settings, name)}", where=f"{where}'{name}'", expected="0 steps or more"
+            )
+    if settings.inner_constant + settings.inner_decay < 1:
+        raise UserError("is 0, as is 'inner_decay'", where=f"{where}'inner_constant'", expected="a step")
+    if not 0 <= settings.pretrained <= 1:
+        raise UserError(
+            f"is {settings.pretrained}", where=f"{where}'pretrained'", expected="a share from 0 to 1"
+        )
 
 
 def create(

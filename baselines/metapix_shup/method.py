@@ -22,11 +22,15 @@ from iper_bench.baseline_kit.opening import open_baseline
 from iper_bench.baseline_kit.reptile import meta_iteration
 from iper_bench.body import load_body
 from iper_bench.data.clip import BodyTrack
+from iper_bench.errors import UserError
 from iper_bench.methods.method import Method, Sources
 from iper_bench.methods.source_person import first_sources
 
 from ..shup.inputs import seen_joints
-from ..shup.method import AGAINST_JUDGE, GENERATOR, JUDGE, Shup, ShupPerson, ShupSettings
+from ..shup.method import AGAINST_JUDGE, GENERATOR, JUDGE, SPREAD, Shup, ShupPerson, ShupSettings
+from ..shup.objective import FeatureSpread
+
+PAIR = 2  # frames of an ordinary example and of a step of personalization
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,7 @@ class MetaPixShup(Shup):
     def __init__(self, settings: MetaPixShupSettings, perceptual_weights: Path | None = None) -> None:
         super().__init__(settings, perceptual_weights)
         self.meta = settings
+        _check(settings)
         del self.networks[JUDGE]
 
     def start(self) -> None:
@@ -71,38 +76,49 @@ class MetaPixShup(Shup):
         super().start()
         del self.optimisers[AGAINST_JUDGE]
 
+    def _new_optimiser(self) -> None:
+        generator = self.networks[GENERATOR]
+        self.optimisers[GENERATOR] = torch.optim.Adam(generator.parameters(), self.settings.rate)
+
     def _ordinary(self, steps: int) -> int:
         return round(self.meta.pretrained * steps)
 
     def need(self, step: int, steps: int) -> Need:
-        """Pairs of many clips, then k frames of one."""
+        """Pairs of many clips, then k frames of one. A task of two frames is drawn with a third one, which
+        nothing looks at, so that :meth:`condition` does not take it for a pair.
+        """
         if step < self._ordinary(steps):
-            return Need(self.settings.batch, 2)
-        return Need(1, self.meta.frames)
+            return Need(self.settings.batch, PAIR)
+        return Need(1, max(self.meta.frames, PAIR + 1))
 
     def condition(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Of two frames the pair (1, ...); of k frames the ordered pairs of all inner steps, (pairs, ...),
-        each of two different frames drawn at random.
+        """Of two frames the pair (1, ...); of more the ordered pairs of all inner steps, (pairs, ...), each
+        of two different ones of the first k, drawn at random.
         """
-        if len(example) == 2 and self.meta.frames != 2:
+        if len(example) == PAIR:
             pairs = [[0, 1]]
         else:
             count = self.meta.inner_steps * self.settings.batch
-            pairs = [rng.choice(len(example), 2, replace=False).tolist() for _ in range(count)]
+            pairs = [rng.choice(self.meta.frames, 2, replace=False).tolist() for _ in range(count)]
         return stacked([super(MetaPixShup, self).condition(example.take(pair), rng) for pair in pairs])
 
     def learn(self, batch: Batch, step: int, steps: int) -> dict[str, float]:
-        """An ordinary step, or a meta-iteration."""
+        """An ordinary step, or a meta-iteration, whose terms are those of its last inner step."""
         flat = {name: value.flatten(0, 1) for name, value in batch.items()}
-        self._measure(flat["source"], step)
-        if step < self._ordinary(steps):
+        ordinary = self._ordinary(steps)
+        if step < ordinary:
+            self._measure(flat["source"], step)
             return self._one(flat)
+        if step == ordinary:
+            self._new_optimiser()  # the original's meta-training is a run of its own
         told: dict[str, float] = {}
         size = self.settings.batch
 
         def inner() -> None:
             for first in range(0, size * self.meta.inner_steps, size):
-                told.update(self._one({name: value[first : first + size] for name, value in flat.items()}))
+                part = {name: value[first : first + size] for name, value in flat.items()}
+                self._measure(part["source"], step)
+                told.update(self._one(part))
 
         meta_iteration({GENERATOR: self.networks[GENERATOR]}, inner, self.meta.epsilon)
         return told
@@ -115,8 +131,14 @@ class MetaPixShup(Shup):
         return Need(self.settings.batch, 2)
 
     def tune(self, batch: Batch, step: int, steps: int) -> dict[str, float]:
-        """One inner step at the constant rate."""
-        return self._one({name: value[:, 0] for name, value in batch.items()})
+        """One inner step at the constant rate. Weights that were never trained know no deviations of
+        VGG19's features; they get those of the sources.
+        """
+        pairs = {name: value[:, 0] for name, value in batch.items()}
+        spread = self.networks.get(SPREAD)
+        if isinstance(spread, FeatureSpread) and spread.batches == 0:
+            self._measure(pairs["source"], step)
+        return self._one(pairs)
 
     def person(self, sources: Sources) -> Any:
         """Every source with its maps."""
@@ -139,6 +161,21 @@ class MetaPixShup(Shup):
             for row, frame in zip(rows, super().draw(person.people[source], track.take(rows)), strict=True):
                 drawn[row] = frame
         return torch.stack(drawn)
+
+
+def _check(settings: MetaPixShupSettings) -> None:
+    """Raise UserError for settings that make no task."""
+    where = "settings of 'metapix-shup', field "
+    if settings.frames < PAIR:
+        raise UserError(f"is {settings.frames}", where=f"{where}'frames'", expected="2 frames or more")
+    if settings.inner_steps < 1:
+        raise UserError(
+            f"is {settings.inner_steps}", where=f"{where}'inner_steps'", expected="1 step or more"
+        )
+    if not 0 <= settings.pretrained <= 1:
+        raise UserError(
+            f"is {settings.pretrained}", where=f"{where}'pretrained'", expected="a share from 0 to 1"
+        )
 
 
 def normalised(joints: NDArray[np.float64]) -> NDArray[np.float64]:

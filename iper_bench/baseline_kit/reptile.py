@@ -71,15 +71,15 @@ def meta_iteration(
 
 def pick_frames(length: int, count: int) -> list[int]:
     """The frames of a video of ``length`` that the released code fine-tunes on: from frame 100 in equal
-    steps. As released, fewer than ``count`` come out where the steps are short. Raises ValueError for a video
-    that is too short for any.
+    steps. As released, fewer than ``count`` come out where the steps are short, none where ``count`` of them
+    are no more than 100 frames. Raises ValueError for a video that is too short for a step.
     """
     step = (length - FIRST_FRAME) // count
     if step < 1:
         raise ValueError(f"{length} frames; expected at least {FIRST_FRAME + count} for {count}")
-    return list(range(FIRST_FRAME, count * step, step)) or [FIRST_FRAME]
+    return list(range(FIRST_FRAME, count * step, step))
 
 
 def cyclic_batch(frames: int, batch: int) -> list[int]:
-    """Places of one inner step among ``frames``, at most ``batch``: all, and again from the first."""
+    """The ``batch`` places of one inner step among ``frames``: in turn, and again from the first."""
     return [place % frames for place in range(batch)]

@@ -135,9 +135,8 @@ def of_reference(path: Path, stage: int) -> Diaf:
 
 
 PIPELINES = [
-    (path, stage)
-    for pattern, stage in (("stage2", GENERATOR), ("stage3", WARPER))
-    for path in oracle_files(f"baselines/diaf_pipeline_{pattern}*.npz")
+    *((path, GENERATOR) for path in oracle_files("baselines/diaf_pipeline_stage2*.npz")),
+    *((path, WARPER) for path in oracle_files("baselines/diaf_pipeline_stage3*.npz")),
 ]
 
 

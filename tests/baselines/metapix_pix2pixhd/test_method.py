@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from iper_bench.baselines.metapix_pix2pixhd.method import START, MetaPixPix2PixHd, MetaPixSettings
 
+from iper_bench.baseline_kit.baseline import Need
 from iper_bench.baseline_kit.example import Example
 from iper_bench.baseline_kit.method import BaselineSubject, stacked
 from iper_bench.baseline_kit.reptile import copied
@@ -77,9 +79,65 @@ def test_generator_only(clip: Clip) -> None:
     assert any(not torch.equal(start[START][k], v) for k, v in moved.items())
 
 
-def test_a_task_fits_into_its_batch() -> None:
-    with pytest.raises(UserError, match="field 'inner_batch': is 2; expected at least the 3 frames"):
-        MetaPixPix2PixHd(replace(SMALL, inner_batch=2))
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"inner_batch": 2}, "field 'inner_batch': is 2; expected at least the 3 frames"),
+        ({"frames": 0}, "field 'frames': is 0"),
+        ({"inner_decay": -1}, "field 'inner_decay': is -1"),
+        ({"inner_constant": 0, "inner_decay": 0}, "field 'inner_constant': is 0"),
+        ({"pretrained": 1.5}, "field 'pretrained': is 1.5"),
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        MetaPixPix2PixHd(replace(SMALL, **wrong))
+
+
+def test_every_task_begins_with_fresh_adams(clip: Clip) -> None:
+    """Known answer: after two tasks of three inner steps both Adams have counted three."""
+    torch.manual_seed(0)
+    baseline = MetaPixPix2PixHd(replace(SMALL, pretrained=0.0))
+    baseline.start()
+    for step in range(2):
+        baseline.learn(task(baseline, clip), step, 10)
+    for name in ("netG", "netD"):
+        states = baseline.optimisers[name].state_dict()["state"].values()
+        assert {float(state["step"]) for state in states} == {3.0}
+
+
+@pytest.mark.parametrize("meta", [True, False], ids=["task", "personalization"])
+def test_rates_of_20_inner_steps(clip: Clip, meta: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known answer (the released schedule): the first rate eleven times, then down to a tenth of it, for both
+    players; personalization with T = 20 has the same.
+    """
+    baseline = MetaPixPix2PixHd(replace(SMALL, pretrained=0.0, rate=2e-4, inner_constant=10, inner_decay=10))
+    given: dict[str, list[float]] = {"netG": [], "netD": []}
+
+    def update(optimiser: str, loss: torch.Tensor, rate: float, *, retain: bool = False) -> None:
+        assert loss.requires_grad
+        assert not retain
+        given[optimiser].append(rate)
+
+    baseline.start()
+    monkeypatch.setattr(baseline, "update", update)
+    if meta:
+        baseline.learn(task(baseline, clip), 0, 10)
+    else:
+        batch = stacked(
+            [baseline.condition(example(clip, [row]), np.random.default_rng(0)) for row in (0, 8)]
+        )
+        for step in range(20):
+            baseline.tune(batch, step, 20)
+    for rates in given.values():
+        assert np.allclose(rates, [2e-4] * 11 + [2e-5 * left for left in range(9, 0, -1)])
+
+
+def test_personalization_draws_as_a_task_does() -> None:
+    """Known answer: an inner batch of single frames, whatever the number of sources."""
+    baseline = MetaPixPix2PixHd(replace(SMALL, inner_batch=8))
+    assert {baseline.tuning_need(sn) for sn in (1, 2, 5)} == {Need(8, 1)}
 
 
 @pytest.mark.slow

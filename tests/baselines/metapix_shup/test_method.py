@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +15,17 @@ from iper_bench.baselines.metapix_shup.method import (
     nearest_pose,
     normalised,
 )
+from iper_bench.baselines.shup.inputs import bgr
 
+from iper_bench.baseline_kit.baseline import Need
 from iper_bench.baseline_kit.example import Example
 from iper_bench.baseline_kit.method import BaselineSubject, stacked
 from iper_bench.baseline_kit.reptile import copied
 from iper_bench.data.clip import Clip
 from iper_bench.data.dataset import DATASETS
+from iper_bench.errors import UserError
 from iper_bench.methods.method import Sources, Targets
+from tests.baselines.shup.test_objective import distance
 
 SIDE = 64
 SMALL = MetaPixShupSettings(
@@ -68,6 +74,93 @@ def test_epsilon_is_constant_and_adam_goes_on(clip: Clip) -> None:
     half.learn(task(half, clip), 1, 10)
     counts = {float(state["step"]) for state in half.optimisers["G"].state_dict()["state"].values()}
     assert counts == {4.0}
+
+
+def test_a_task_of_two_frames_is_told_from_a_pair(clip: Clip) -> None:
+    """Known answers: a task of two frames holds their two orders, a pair is one pair, and the third frame of
+    the draw changes nothing.
+    """
+    baseline = MetaPixShup(replace(SMALL, frames=2))
+    needs = [baseline.need(step, 10) for step in (0, 5)]
+    assert needs == [Need(2, 2), Need(1, 3)]
+    pair = baseline.condition(example(clip, [0, 8]), np.random.default_rng(0))
+    assert pair["source"].shape == (1, 3, SIDE, SIDE)
+    drawn, other = (
+        baseline.condition(example(clip, rows), np.random.default_rng(0)) for rows in ([0, 8, 20], [0, 8, 31])
+    )
+    assert all(torch.equal(drawn[name], other[name]) for name in drawn)
+    frames = bgr(clip.frames([0, 8]))
+    for source, target in zip(drawn["source"], drawn["target"], strict=True):
+        orders = [torch.equal(source, a) and torch.equal(target, b) for a, b in (frames, frames.flip(0))]
+        assert sum(orders) == 1
+
+
+def test_meta_training_begins_with_a_fresh_adam(clip: Clip) -> None:
+    """Known answers: five ordinary steps, then the two steps of the first task are counted from 0."""
+    torch.manual_seed(0)
+    baseline = MetaPixShup(SMALL)
+    baseline.start()
+    pair = stacked([baseline.condition(example(clip, [0, 8]), np.random.default_rng(0))] * 2)
+    counts = []
+    for step in range(6):
+        baseline.learn(pair if step < 5 else task(baseline, clip), step, 10)
+        states = baseline.optimisers["G"].state_dict()["state"].values()
+        counts.append({float(state["step"]) for state in states})
+    assert counts == [{1.0}, {2.0}, {3.0}, {4.0}, {5.0}, {2.0}]
+
+
+def test_resumed_between_two_tasks(clip: Clip) -> None:
+    """Law: theta and the past of Adam are all that the next task needs, bit for bit."""
+    settings = replace(SMALL, pretrained=0.0)
+    torch.manual_seed(0)
+    whole, resumed = MetaPixShup(settings), MetaPixShup(settings)
+    whole.start()
+    resumed.start()
+    whole.learn(task(whole, clip), 0, 10)
+    resumed.networks["G"].load_state_dict(copied(whole.networks)["G"])
+    resumed.optimisers["G"].load_state_dict(copy.deepcopy(whole.optimisers["G"].state_dict()))
+    for baseline in (whole, resumed):
+        baseline.learn(task(baseline, clip), 1, 10)
+    ours, theirs = copied(whole.networks)["G"], copied(resumed.networks)["G"]
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_features_are_measured_in_batches_of_inner_steps(clip: Clip) -> None:
+    """Known answers, with slim untrained VGG19 features: two inner steps are two batches; personalization
+    measures where training has not.
+    """
+    trained, untrained = (
+        MetaPixShup(
+            replace(SMALL, pretrained=0.0, pixel_weight=0.0, perceptual="efficientnet-lite0", measured=1)
+        )
+        for _ in range(2)
+    )
+    spreads = []
+    for baseline in (trained, untrained):
+        baseline.start()
+        baseline._distance, baseline.networks["spread"] = distance()
+        spreads.append(baseline.networks["spread"])
+    for step in range(2):
+        trained.learn(task(trained, clip), step, 10)
+    pair = stacked([untrained.condition(example(clip, [0, 8]), np.random.default_rng(0))])
+    for baseline in (trained, untrained):
+        for step in range(2):
+            baseline.tune(pair, step, 2)
+    assert [int(spread.batches) for spread in spreads] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"frames": 1}, "field 'frames': is 1; expected 2 frames or more"),
+        ({"inner_steps": 0}, "field 'inner_steps': is 0"),
+        ({"pretrained": -0.1}, "field 'pretrained': is -0.1"),
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        MetaPixShup(replace(SMALL, **wrong))
 
 
 def test_nearest_pose() -> None:
