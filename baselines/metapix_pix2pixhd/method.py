@@ -17,25 +17,28 @@ from torch import Tensor
 from iper_bench.baseline_kit.baseline import BaselineSettings, Batch, Need
 from iper_bench.baseline_kit.example import Example
 from iper_bench.baseline_kit.opening import open_baseline
-from iper_bench.baseline_kit.reptile import cyclic_batch, inner_rate, linear_epsilon, meta_iteration
+from iper_bench.baseline_kit.reptile import (
+    cyclic_batch,
+    inner_rate,
+    linear_epsilon,
+    meta_iteration,
+)
 from iper_bench.body import load_body
 from iper_bench.conditions.part_labels import part_labels
 from iper_bench.errors import UserError
 from iper_bench.lwg.inputs import to_network
 from iper_bench.methods.method import Method
 
-from ..pix2pixhd.method import LabelToImage, Pix2PixHdSettings
+from ..pix2pixhd.method import LabelToImage, LabelToImageSettings
 from ..pix2pixhd.network import MultiscaleDiscriminator
 
-START = (
-    "netD_start"  # the discriminator with which every task begins, where only the generator is meta-learnt
-)
+#: the discriminator with which every task begins, where only the generator is meta-learnt
+START = "netD_start"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetaPixSettings(Pix2PixHdSettings):
-    """Settings beside pix2pixHD's; the defaults are the released experiment's. ``tuning_rate`` and
-    ``tuning_batch`` are not looked at: personalization is an inner loop.
+class MetaPixSettings(LabelToImageSettings):
+    """Settings beside pix2pixHD's; the defaults are the released experiment's.
 
     Attributes
     ----------
@@ -55,7 +58,7 @@ class MetaPixSettings(Pix2PixHdSettings):
     pretrained: float = 0.0
 
 
-class MetaPixPix2PixHd(LabelToImage):
+class MetaPixPix2PixHd(LabelToImage[MetaPixSettings]):
     """One step of the loop is one meta-iteration: a task of k frames of one clip."""
 
     name: ClassVar[str] = "metapix-pix2pixhd"
@@ -131,6 +134,8 @@ class MetaPixPix2PixHd(LabelToImage):
         """One inner step of ``steps``: the first half at the rate of training, then falling, as the released
         20 steps do.
         """
+        if step == 0 and START in self.networks:
+            self.networks["netD"].load_state_dict(self.networks[START].state_dict())
         constant = steps - steps // 2
         rate = inner_rate(self.settings.rate, step, constant, steps - constant)
         images, inputs = batch["image"].flatten(0, 1), self.encoded(batch["labels"].flatten(0, 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -31,14 +31,14 @@ GENERATORS = ("global", "local")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pix2PixHdSettings(BaselineSettings):
-    """Settings of pix2pixHD; the defaults are the original's.
+class LabelToImageSettings(BaselineSettings):
+    """What pix2pixHD and its meta-learnt variant share; the defaults are the original's.
 
     Attributes
     ----------
     generator: ``"global"``, or ``"local"`` for more than 1024 pixels. width, halvings, blocks: of it.
     judge_width, layers, scales: of the discriminator. edges: one more channel with the edges between parts.
-    rate: of both Adams. tuning_rate: of personalization, constant. tuning_batch: sources of one step.
+    rate: of both Adams.
     weight_feature, weight_perceptual: beside the adversarial term.
     """
 
@@ -51,20 +51,28 @@ class Pix2PixHdSettings(BaselineSettings):
     scales: int = 2
     edges: bool = False
     rate: float = 2e-4
-    tuning_rate: float = 2e-4
-    tuning_batch: int = 1
     weight_feature: float = 10.0
     weight_perceptual: float = 10.0
 
 
-class LabelToImage(Baseline[Pix2PixHdSettings]):
+@dataclass(frozen=True, kw_only=True)
+class Pix2PixHdSettings(LabelToImageSettings):
+    """``tuning_rate``: of personalization, constant. ``tuning_batch``: sources of one step of it."""
+
+    tuning_rate: float = 2e-4
+    tuning_batch: int = 1
+
+
+L = TypeVar("L", bound=LabelToImageSettings)
+
+
+class LabelToImage(Baseline[L]):
     """What pix2pixHD and its meta-learnt variant share."""
 
-    Settings: ClassVar[type[BaselineSettings]] = Pix2PixHdSettings
     most_sources: ClassVar[int | None] = None
     personalizes: ClassVar[bool] = True
 
-    def __init__(self, settings: Pix2PixHdSettings, perceptual_weights: Path | None = None) -> None:
+    def __init__(self, settings: L, perceptual_weights: Path | None = None) -> None:
         super().__init__(settings, perceptual_weights)
         if settings.generator not in GENERATORS:
             raise UserError(
@@ -166,10 +174,11 @@ class LabelToImage(Baseline[Pix2PixHdSettings]):
         load_checkpoint(self.networks["netG"], path)
 
 
-class Pix2PixHd(LabelToImage):
+class Pix2PixHd(LabelToImage[Pix2PixHdSettings]):
     """pix2pixHD, pre-trained on many people or not at all, then trained on the sources."""
 
     name: ClassVar[str] = "pix2pixhd"
+    Settings: ClassVar[type[BaselineSettings]] = Pix2PixHdSettings
 
     def need(self, step: int, steps: int) -> Need:
         """Single frames."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.module import register_module_module_registration_hook
+from torch.nn.modules.module import (
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from iper_bench.baseline_kit.baseline import Baseline, BaselineSettings
 from iper_bench.baseline_kit.plain_fields import from_plain
@@ -18,10 +22,11 @@ from iper_bench.baseline_kit.weight_file import WeightFile
 from iper_bench.errors import UserError, unknown_name
 
 PERCEPTUAL = ("vgg19", "efficientnet-lite0", "none")
+_LONGEST = 80  # characters of a foreign name in a message
 SIDES = (8, 4096)
 BATCHES = (1, 1024)
 MOST_STEPS = 10**9
-_MODULES_PER_TENSOR = 20  # about three in networks as they are
+_PARTS_PER_TENSOR = 20  # modules and parameters; about four in networks as they are
 LARGEST = 10**6  # of any other whole number, within lists too: widths, counts, lengths of schedules
 
 
@@ -38,7 +43,7 @@ def settings_of(kind: type[Baseline[Any]], values: Mapping[str, Any], where: str
     require_range(settings.batch, BATCHES, f"{where}, field 'batch'")
     require_range(settings.steps, (1, MOST_STEPS), f"{where}, field 'steps'")
     if settings.perceptual not in PERCEPTUAL:
-        raise unknown_name("perceptual network", settings.perceptual, PERCEPTUAL, where=where)
+        raise unknown_name("perceptual network", settings.perceptual[:_LONGEST], PERCEPTUAL, where=where)
     for field in dataclasses.fields(settings):
         if field.name == "steps":
             continue
@@ -79,7 +84,7 @@ def built_from(
     """
     where = f"{file.path}, settings"
     settings = settings_of(kind, file.settings, where)
-    most = _MODULES_PER_TENSOR * (len(file.tensors) + 100)
+    most = _PARTS_PER_TENSOR * (len(file.tensors) + 100)
     try:
         with torch.device("meta"), _at_most(most, where):
             probe = built(kind, settings, seed=0)
@@ -98,12 +103,12 @@ def built_from(
 
 @contextmanager
 def _at_most(count: int, where: str) -> Iterator[None]:
-    """Within it, networks of more modules raise UserError: millions of blocks fill the memory without
-    weights too.
+    """Within it, networks of more modules and parameters raise UserError: millions of blocks fill the memory
+    without weights too. Warnings of layers without weights are not shown.
     """
     left = count
 
-    def counted(module: nn.Module, name: str, child: nn.Module) -> None:
+    def counted(module: nn.Module, name: str, part: object) -> None:
         nonlocal left
         left -= 1
         if left < 0:
@@ -113,8 +118,15 @@ def _at_most(count: int, where: str) -> Iterator[None]:
                 expected="settings of the weights beside them",
             )
 
-    handle = register_module_module_registration_hook(counted)
+    handles = [
+        register_module_module_registration_hook(counted),
+        # layers that wait in a list for their nn.Sequential have no parent yet
+        register_module_parameter_registration_hook(counted),
+    ]
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()

@@ -58,9 +58,12 @@ def trainee_of(name: str, clips: list[tuple[Any, str]]) -> tuple[Baseline[Any], 
     return baseline, BaselineTrainee(baseline, sampler, Team("cpu"), seed=1, steps=STEPS)
 
 
-def advance(trainee: BaselineTrainee, count: int) -> None:
+def advance(trainee: BaselineTrainee, count: int, *, pictures: bool = False) -> None:
     for _ in range(count):
-        terms = trainee.learn([trainee.draw(trainee.step, 0)], STEPS).terms
+        batch = trainee.draw(trainee.step, 0)
+        terms = trainee.learn([batch], STEPS).terms
+        if pictures:
+            assert trainee.picture(batch).dtype == np.uint8
         assert "total" in terms
         assert all(np.isfinite(value) for value in terms.values())
 
@@ -101,11 +104,13 @@ def test_needs_weights(name: str) -> None:
 def test_resumed_training_equals_the_uninterrupted_one(
     name: str, clips: list[tuple[Any, str]], tmp_path: Path
 ) -> None:
-    """Bit for bit, in every stage: the six steps of the schedule pass through all of them."""
+    """Bit for bit, in every stage: the six steps of the schedule pass through all of them. Pictures on the
+    way change nothing.
+    """
     whole, trainee = trainee_of(name, clips)
     advance(trainee, STEPS)
     _, first = trainee_of(name, clips)
-    advance(first, STEPS // 2)
+    advance(first, STEPS // 2, pictures=True)
     first.save(tmp_path, "id")
     cut, second = trainee_of(name, clips)
     assert second.restore(tmp_path, "id")

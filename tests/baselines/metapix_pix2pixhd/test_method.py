@@ -142,13 +142,17 @@ def test_personalization_draws_as_a_task_does() -> None:
 
 @pytest.mark.slow
 def test_learns_one_person_by_heart(clip: Clip) -> None:
-    """30 meta-iterations on one task, then 6 steps on two of its frames: the perceptual term falls below 0.85
-    of the first, and they are drawn at least 4 dB better than at the start.
+    """14 meta-iterations of 5 inner steps on two frames, then 10 steps on them: the perceptual term falls
+    below 0.87 of the first (measured: 0.80), and they are drawn with more than 16 dB (measured: 18.7) before
+    personalization and 17.5 after it (19.4; untrained: 13.0).
     """
     torch.manual_seed(0)
     baseline = MetaPixPix2PixHd(
-        replace(SMALL, perceptual="efficientnet-lite0", pretrained=0.0, rate=4e-3, width=8, inner_constant=4)
-    )
+        replace(
+            SMALL, perceptual="efficientnet-lite0", pretrained=0.0, rate=4e-3, width=8, frames=2,
+            inner_batch=2, inner_constant=3, inner_decay=2,
+        )
+    )  # fmt: skip
     rows = [0, 8]
     sources = Sources(clip.frames(rows), clip.masks(rows), clip.track.take(rows), "open-coarse")
     targets = Targets(clip.track.take(rows), True)
@@ -157,12 +161,13 @@ def test_learns_one_person_by_heart(clip: Clip) -> None:
         made = np.concatenate(list(BaselineSubject(baseline, sources).render(targets))).astype(float)
         return float(-10 * np.log10(np.mean(((made - sources.frames) / 255) ** 2)))
 
-    before = decibels()
     baseline.start()
-    terms = [baseline.learn(task(baseline, clip), step, 60)["perceptual"] for step in range(30)]
+    frames = stacked([baseline.condition(example(clip, rows), np.random.default_rng(0))])
+    terms = [baseline.learn(frames, step, 28)["perceptual"] for step in range(14)]
+    assert np.mean(terms[-3:]) < 0.87 * terms[0]
+    assert decibels() > 16
     baseline.new_optimisers()
     batch = stacked([baseline.condition(example(clip, [row]), np.random.default_rng(0)) for row in rows])
-    for step in range(6):
-        baseline.tune(batch, step, 6)
-    assert np.mean(terms[-3:]) < 0.85 * terms[0]
-    assert decibels() > before + 4
+    for step in range(10):
+        baseline.tune(batch, step, 10)
+    assert decibels() > 17.5

@@ -187,19 +187,35 @@ def test_a_target_in_a_source_pose_is_drawn_from_it(clip: Clip) -> None:
 
 
 @pytest.mark.slow
-def test_learns_one_person_by_heart(clip: Clip) -> None:
-    """25 meta-iterations on one task, then 10 steps on its sources: the pixel term falls below 0.6 of the
-    first, and the second source is drawn with more than 20 dB.
+def test_learns_one_person_by_heart() -> None:
+    """16 tasks of 4 inner steps on three frames of one clip, then 16 steps on them: the pixel term at the end
+    of a task falls below 0.6 of the first (measured: 0.47), and each frame is drawn from another one with
+    more than 25 dB (measured: 27.1) before personalization and 26 after it (28.1; the sources in their place:
+    22.4).
     """
     torch.manual_seed(0)
-    baseline = MetaPixShup(replace(SMALL, pretrained=0.0, width=8, epsilon=1.0))
+    clip = DATASETS.get("synthetic")(root=None, size=SIDE).clips("train")[0]
+    small = replace(SMALL, width=8, deep=16, mask_width=8, last=8, inner_steps=4, epsilon=0.7, pretrained=0.0)
+    baseline = MetaPixShup(small)
     baseline.start()
-    terms = [baseline.learn(task(baseline, clip), step, 60)["pixel"] for step in range(25)]
-    pairs = [baseline.condition(example(clip, rows), np.random.default_rng(0)) for rows in ([0, 8], [8, 0])]
-    for step in range(10):
-        baseline.tune(stacked(pairs), step, 10)
-    assert np.mean(terms[-3:]) < 0.6 * terms[0]
-    sources = Sources(clip.frames([0]), None, clip.track.take([0]), "open-coarse")
-    targets = Targets(clip.track.take([8]), True)
-    made = np.concatenate(list(BaselineSubject(baseline, sources).render(targets))).astype(float)
-    assert -10 * np.log10(np.mean(((made - clip.frames([8])) / 255) ** 2)) > 20
+    rows, orders = [0, 20, 36], [[0, 20], [20, 36], [36, 0]]
+
+    def decibels() -> float:
+        errors = []
+        for source, target in orders:
+            sources = Sources(clip.frames([source]), None, clip.track.take([source]), "open-coarse")
+            subject = BaselineSubject(baseline, sources)
+            made = np.concatenate(list(subject.render(Targets(clip.track.take([target]), True))))
+            errors.append(np.mean(((made.astype(float) - clip.frames([target])) / 255) ** 2))
+        return float(-10 * np.log10(np.mean(errors)))
+
+    terms = []
+    for step in range(16):
+        drawn = baseline.condition(example(clip, rows), np.random.default_rng(step))
+        terms.append(baseline.learn(stacked([drawn]), step, 16)["pixel"])
+    assert np.mean(terms[-3:]) < 0.6 * np.mean(terms[:3])
+    assert decibels() > 25
+    pairs = [baseline.condition(example(clip, order), np.random.default_rng(0)) for order in orders]
+    for step in range(16):
+        baseline.tune(stacked([pairs[step % 3], pairs[(step + 1) % 3]]), step, 16)
+    assert decibels() > 26

@@ -81,20 +81,20 @@ def test_released_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_learns_one_clip_by_heart(clip: Clip) -> None:
-    """100 steps on three pairs of one clip: the L1 term falls to less than 0.4 of the first, and the target
-    is drawn with more than 20 dB.
+    """60 steps on two pairs of one clip: the L1 term falls to less than 0.45 of the first (two seeds gave
+    0.26 and 0.31), and the target is drawn with more than 20.5 dB (22.3, 22.2; the source itself has 19.1).
     """
     torch.manual_seed(0)
     patb, rng = Patb(SMALL), np.random.default_rng(0)
     patb.start()
-    pairs = [[0, 20], [0, 28], [0, 36]]
+    pairs = [[0, 20], [0, 28]]
     batch = stacked([patb.condition(example(clip, rows), rng) for rows in pairs])
-    terms = [patb.learn(batch, step, 400)["l1"] for step in range(100)]
-    assert np.mean(terms[-5:]) < 0.4 * terms[0]
+    terms = [patb.learn(batch, step, 400)["l1"] for step in range(60)]
+    assert np.mean(terms[-5:]) < 0.45 * terms[0]
     for network in patb.networks.values():
         network.eval()
     sources = Sources(clip.frames([0]), None, clip.track.take([0]), "open-coarse")
     with torch.inference_mode():
         made = patb.draw(patb.person(sources), clip.track.take([20]))
     error = float(((made - to_network(clip.frames([20]))) / 2).square().mean())
-    assert -10 * np.log10(error) > 20
+    assert -10 * np.log10(error) > 20.5

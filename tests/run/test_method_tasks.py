@@ -1,0 +1,42 @@
+"""A method that says which tasks it does is planned for those alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from iper_bench.errors import UserError
+from iper_bench.protocol.reading import read_protocol
+from iper_bench.protocol.schema import IMITATION, NOVEL_VIEW
+from iper_bench.run.plan import Grid, make_plan
+from tests.run.test_tasks import TRANSFER, VIEW
+from tests.run.toys import ToyDataset, ToyMethod
+
+GRID = Grid.of([1], [0], ["self"], 0, None)
+
+
+class Tasked(ToyMethod):
+    """A toy for one task."""
+
+    tasks: tuple[str, ...] = (IMITATION,)
+
+
+@pytest.mark.parametrize("content", [VIEW, TRANSFER])
+def test_another_task_is_refused(tmp_path: Path, content: dict[str, Any]) -> None:
+
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    protocol = read_protocol(tmp_path / "toy.yaml")
+    with pytest.raises(UserError, match=f"method 'mine' does no {content['task']}.*task {IMITATION}"):
+        make_plan({"mine": Tasked()}, ToyDataset(), protocol, GRID, {})
+
+
+def test_its_own_task_is_planned(tmp_path: Path) -> None:
+
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(VIEW), encoding="utf-8")
+    method = Tasked()
+    method.tasks = (NOVEL_VIEW, IMITATION)
+    plan = make_plan({"mine": method}, ToyDataset(), read_protocol(tmp_path / "toy.yaml"), GRID, {})
+    assert plan.units
