@@ -1,7 +1,8 @@
 # Everything needs only Python 3.11 or newer and make. Nothing outside this folder and your cache folder is touched.
 #   make demo           the benchmark's main job on the dataset and the weights that come with the package
 #   make demo TRAIN=1   the same, and trains from scratch first
-#   make test           the whole test suite, offline
+#   make test           the test suite, offline
+#   make test-slow      the rest of it: every baseline learns one clip by heart, two processes train together
 #   make check          what .ci/run checks before the tests: lint, types, contracts
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 export GOMP_SPINCOUNT ?= 5000
 export HF_HUB_OFFLINE := 1
 
-.PHONY: help setup demo test check lint types contracts format pins clean
+.PHONY: help setup demo test test-slow check lint types contracts format pins clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -30,7 +31,10 @@ demo: $(READY)
 	@$(BIN)/python tools/demo.py $(if $(TRAIN),--train) $(if $(DEMO_LIMIT),--limit $(DEMO_LIMIT))
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
 
 check: lint types contracts
 
