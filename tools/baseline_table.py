@@ -1,7 +1,7 @@
 """Train every baseline for the same CPU time on the embedded dataset, and tabulate them on held-out actors.
 
     python tools/baseline_table.py train [METHOD ...]    train those, or all; finished ones are left alone
-    python tools/baseline_table.py table                 run and report the three tables
+    python tools/baseline_table.py table [1] [2] [4]     run and report those tables, or all three
 
 The schedule of each one (``--steps``) is what fits into the budget: the CPU time of a step is measured on
 steps spread over the whole schedule, so that every stage gets its share. Commands are printed as they run.
@@ -22,6 +22,7 @@ from iper_bench.methods.baseline_folders import baseline_folders
 BUDGET = 300.0  # seconds of CPU time of one thread
 PROBES = 24  # steps that are timed
 FOLDER = Path("runs/baselines")
+CLIPS = 8  # held-out clips of the tables
 TABLE1 = ("pg2", "shup", "dsc", "diaf", "patb")
 TABLE2 = ("pix2pixhd", "spade", "metapix-pix2pixhd", "metapix-shup")
 TABLE4 = ("appflow", "mv2nv")
@@ -82,23 +83,21 @@ def train(methods: list[str]) -> None:
         print(f"{method}: {steps} steps, {seconds:.0f} s of CPU time with start and decoding", flush=True)
 
 
-def table() -> None:
-    """Run the three protocols and report them."""
+def table(numbers: list[int]) -> None:
+    """Run the protocols of those tables and report them."""
 
     def named(methods: tuple[str, ...]) -> str:
         return ",".join(f"{name}={name}@{FOLDER / name / 'weights.safetensors'}" for name in methods)
 
-    runs = (
-        f"run --method attlwb,{named(TABLE1)} --dataset synthetic --sn 1 --steps 0 --out {FOLDER}/table1",
-        f"run --method attlwb,{named(TABLE2)} --dataset synthetic --sn 2 --steps 20 --limit 8"
-        f" --out {FOLDER}/table2",
-        f"run --method attlwb,{named(TABLE4)} --dataset synthetic --protocol synthetic-novel-view --sn 4"
-        f" --steps 0 --out {FOLDER}/table4",
-    )
-    for line in runs:
-        execute(line)
-    for number in (1, 2, 4):
-        execute(f"report {FOLDER}/table{number}")
+    runs = {
+        1: f"--method attlwb,{named(TABLE1)} --sn 1 --steps 0",
+        2: f"--method attlwb,{named(TABLE2)} --sn 2 --steps 20",
+        4: f"--method attlwb,{named(TABLE4)} --protocol synthetic-novel-view --sn 4 --steps 0",
+    }
+    for number in numbers:
+        out = FOLDER / f"table{number}"
+        execute(f"run {runs[number]} --dataset synthetic --limit {CLIPS} --out {out}")
+        execute(f"report {out}")
 
 
 def main() -> None:
@@ -106,12 +105,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("train").add_argument("methods", nargs="*", choices=[*baseline_folders(), []])
-    verbs.add_parser("table")
+    verbs.add_parser("table").add_argument("numbers", nargs="*", type=int, choices=[1, 2, 4, []])
     options = parser.parse_args()
     if options.verb == "train":
         train(options.methods or list(baseline_folders()))
     else:
-        table()
+        table(options.numbers or [1, 2, 4])
 
 
 if __name__ == "__main__":
