@@ -293,9 +293,9 @@ class Diaf(Baseline[DiafSettings]):
                 drawn = self.pixel_warped(drawn, flowed)
         return drawn
 
-    def official(self, path: Path) -> None:
+    def official(self, path: Path) -> tuple[Path, ...]:
         """Load the generator's file and those beside it; see :func:`.released.load_released`."""
-        load_released(path, self.networks)
+        return load_released(path, self.networks)
 
 
 def _steps(count: int, most: int) -> Tensor:

@@ -15,7 +15,7 @@ GENERATOR, FLOW, WARPER = "netG", "netF", "netPW"
 _KIND = {"enca_pre_conv.0.weight": GENERATOR, "dec_output_0.3.weight": WARPER}  # a key that only one has
 
 
-def load_released(path: Path, networks: Mapping[str, nn.Module]) -> None:
+def load_released(path: Path, networks: Mapping[str, nn.Module]) -> tuple[Path, ...]:
     """Fill ``netF``, ``netG`` and ``netPW`` from the generator's file and the files beside it.
 
     Parameters
@@ -23,6 +23,10 @@ def load_released(path: Path, networks: Mapping[str, nn.Module]) -> None:
     path: state dict of the generator, with ``netG`` in its name. The others lie in the same folder with
         ``netF`` and ``netPW`` in its place, or as the only file with that in its name. Without a pixel warper
         frames are drawn without it.
+
+    Returns
+    -------
+    The files that were read.
 
     Raises
     ------
@@ -38,6 +42,7 @@ def load_released(path: Path, networks: Mapping[str, nn.Module]) -> None:
             expected="the generator's file (netG), with those of netF and netPW beside it",
         )
     load_strict(networks[GENERATOR], _counted(networks[GENERATOR], state), source=str(path))
+    read = [path]
     for name in (FLOW, WARPER):
         if name not in networks:
             continue
@@ -45,12 +50,14 @@ def load_released(path: Path, networks: Mapping[str, nn.Module]) -> None:
         if partner is not None:
             network = networks[name]
             load_strict(network, _counted(network, read_state_dict(partner)), source=str(partner))
+            read.append(partner)
         elif name == FLOW:
             raise UserError(
                 "the flow network's file is missing",
                 where=str(path.parent),
                 expected=f"'{path.name.replace(GENERATOR, FLOW)}' or one file with '{FLOW}' in its name",
             )
+    return tuple(read)
 
 
 def _partner(path: Path, name: str) -> Path | None:

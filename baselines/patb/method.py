@@ -187,7 +187,7 @@ class Patb(Baseline[PatbSettings]):
         )
         return made
 
-    def official(self, path: Path) -> None:
+    def official(self, path: Path) -> tuple[Path, ...]:
         """A released ``netG`` of the same norm. Old files hold statistics of instance normalisation, which it
         does not use; they are left out, as the authors' own tool does.
         """
@@ -195,6 +195,7 @@ class Patb(Baseline[PatbSettings]):
         if self.settings.norm == "instance":
             state = {key: value for key, value in state.items() if "running_" not in key}
         load_strict(self.networks["netG"], state, source=str(path))
+        return (path,)
 
 
 def create(*, weights: Path | None = None, random: str | None = None) -> Method:

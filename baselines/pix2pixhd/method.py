@@ -28,6 +28,7 @@ from .objective import feature_matching, gan_loss, step_rate, vgg_distance
 
 BETAS = (0.5, 0.999)
 GENERATORS = ("global", "local")
+MOST_LEVELS = 8  # of halvings, layers and scales: 2^8 pixels are one at the end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,13 @@ class LabelToImage(Baseline[L]):
                 where="settings, field 'generator'",
                 expected=" or ".join(GENERATORS),
             )
+        for field in ("halvings", "layers", "scales"):
+            if not 1 <= getattr(settings, field) <= MOST_LEVELS:
+                raise UserError(
+                    f"is {getattr(settings, field)}",
+                    where=f"settings, field '{field}'",
+                    expected=f"1 to {MOST_LEVELS}",
+                )
         self.labels = labels = LABEL_COUNT + settings.edges
         kind = GlobalGenerator if settings.generator == "global" else LocalEnhancer
         self.networks["netG"] = kind(labels, settings.width, settings.halvings, settings.blocks)
@@ -169,9 +177,10 @@ class LabelToImage(Baseline[L]):
         made: Tensor = self.networks["netG"](self.encoded(labels.to(self.device)))
         return made
 
-    def official(self, path: Path) -> None:
+    def official(self, path: Path) -> tuple[Path, ...]:
         """A released or MetaPix ``netG`` for as many label channels."""
         load_checkpoint(self.networks["netG"], path)
+        return (path,)
 
 
 class Pix2PixHd(LabelToImage[Pix2PixHdSettings]):

@@ -241,8 +241,9 @@ class Spade(Baseline[SpadeSettings]):
         image: Tensor = self.networks[GENERATOR](planes, style)
         return image
 
-    def official(self, path: Path) -> None:
+    def official(self, path: Path) -> tuple[Path, ...]:
         load_checkpoint(self.networks[GENERATOR], path)
+        return (path,)
 
     @property
     def _device(self) -> torch.device:

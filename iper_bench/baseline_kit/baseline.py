@@ -193,9 +193,11 @@ class Baseline(ABC, Generic[S]):
         nominally in [-1, 1]; the engine clamps, batches and resizes. A frame never depends on the others.
         """
 
-    def official(self, path: Path) -> None:
-        """Load a checkpoint of the original's authors, with ``torch.load(weights_only=True)``. Raises
-        UserError where the original has none that can be read, and for other keys or shapes.
+    def official(self, path: Path) -> tuple[Path, ...]:
+        """Load a checkpoint of the original's authors, with ``torch.load(weights_only=True)``.
+
+        Returns the files that were read, which all enter the identity. Raises UserError where the original
+        has none that can be read, and for other keys or shapes.
         """
         raise UserError(
             f"checkpoints of the original of '{self.name}' cannot be imported",

@@ -13,7 +13,7 @@ from iper_bench.baseline_kit.card import CARD_FILE, PAPER, Card, read_card
 from iper_bench.baseline_kit.method import BaselineMethod
 from iper_bench.baseline_kit.weight_file import read_weights
 from iper_bench.errors import UserError, unknown_name
-from iper_bench.hashing import file_sha256
+from iper_bench.hashing import content_hash, file_sha256
 from iper_bench.methods.baseline_folders import PACKAGE, baseline_folders
 
 RANDOM_SEED = 0  # of untrained weights
@@ -128,7 +128,7 @@ def open_baseline(
     file = read_weights(weights, kind.name)
     if file is None:
         baseline = make_baseline(kind, PAPER, perceptual_weights=vgg)
-        baseline.official(weights)
-        return BaselineMethod(baseline, card, file_sha256(weights))
+        hashes = [file_sha256(path) for path in baseline.official(weights)]
+        return BaselineMethod(baseline, card, hashes[0] if len(hashes) == 1 else content_hash(hashes, 64))
     baseline = built_from(file, kind, perceptual_weights=vgg)
     return BaselineMethod(baseline, card, file.sha256, training=file.training)

@@ -292,7 +292,7 @@ def test_official(prefix: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
     ours = Diaf(SMALL)
     assert not torch.equal(drawn(ours, 0, 9), drawn(theirs, 0, 9))
-    ours.official(released(tmp_path, theirs, "netF", "netG", prefix=prefix))
+    assert len(ours.official(released(tmp_path, theirs, "netF", "netG", prefix=prefix))) == 2
     assert torch.equal(drawn(ours, 0, 9), drawn(theirs, 0, 9))
     ours.official(released(tmp_path, theirs, "netF", "netG", "netPW", prefix=prefix))
     warper = ours.networks["netPW"]

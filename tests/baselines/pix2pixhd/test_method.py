@@ -71,11 +71,18 @@ def test_bad_generator() -> None:
         Pix2PixHd(Pix2PixHdSettings(side=SIDE, steps=1, batch=1, generator="huge"))
 
 
+@pytest.mark.parametrize("field", ["halvings", "layers", "scales"])
+def test_absurd_depths(field: str) -> None:
+    """A file with such settings is refused before 2 is raised to them."""
+    with pytest.raises(UserError, match=f"field '{field}': is 1000000; expected 1 to 8"):
+        Pix2PixHd(replace(SMALL, **{field: 1_000_000}))
+
+
 def test_released_checkpoint(tmp_path: Path) -> None:
     baseline = Pix2PixHd(SMALL)
     state = {key: value + 1 for key, value in baseline.networks["netG"].state_dict().items()}
     torch.save(state, tmp_path / "latest_net_G.pth")
-    baseline.official(tmp_path / "latest_net_G.pth")
+    assert baseline.official(tmp_path / "latest_net_G.pth") == (tmp_path / "latest_net_G.pth",)
     assert all(torch.equal(baseline.networks["netG"].state_dict()[key], state[key]) for key in state)
 
 
