@@ -21,5 +21,5 @@ def refuse_others(context: click.Context, known: Collection[str], what: str) -> 
             raise UserError(
                 f"means nothing to {what}",
                 where=option.opts[0],
-                expected=", ".join(options[name] for name in known if name in options),
+                expected=", ".join(options[name] for name in known if name != "method"),
             )
