@@ -12,20 +12,12 @@ import torch
 from iper_bench.baselines.patb.network import PoseAttentionGenerator, ResnetDiscriminator
 from iper_bench.baselines.patb.objective import gan_loss
 
+from tests.baselines.oracle_state import tolerance, weights
 from tests.oracles import config, load, oracle_files
 
 GENERATORS = oracle_files("baselines/patb_generator*.npz")
 DISCRIMINATORS = oracle_files("baselines/patb_discriminator*.npz")
 KEYS = Path(__file__).parent / "released_keys"
-
-
-def weights(arrays: dict[str, np.ndarray], prefix: str = "sd/") -> dict[str, torch.Tensor]:
-    return {k.removeprefix(prefix): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
-
-
-def tolerance(settings: dict[str, Any]) -> float:
-    """The oracles' rule: 1e-4, and ten times what float32 differs from float64."""
-    return max(1e-4, 10 * float(settings.get("f32_vs_f64", 0)))
 
 
 @pytest.mark.parametrize("path", GENERATORS, ids=lambda path: path.stem)

@@ -18,7 +18,7 @@ from iper_bench.baselines.patb.objective import (
 )
 
 from iper_bench.baseline_kit.vgg import RELU1_2, Vgg19
-from tests.baselines.patb.test_network import weights
+from tests.baselines.oracle_state import weights
 from tests.oracles import config, load, oracle_files
 
 STEPS = oracle_files("baselines/patb_training_losses*.npz")

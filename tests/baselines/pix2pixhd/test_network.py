@@ -19,6 +19,7 @@ from iper_bench.baselines.pix2pixhd.network import (
 from iper_bench.baselines.pix2pixhd.objective import feature_matching, gan_loss
 
 from iper_bench.conditions.part_labels import one_hot
+from tests.baselines.oracle_state import tolerance, weights
 from tests.oracles import config, load, oracle_files
 
 GLOBAL = oracle_files("baselines/pix2pixhd_global*.npz")
@@ -26,15 +27,6 @@ LOCAL = oracle_files("baselines/pix2pixhd_local_enhancer*.npz")
 ENCODER = oracle_files("baselines/pix2pixhd_encoder*.npz")
 JUDGES = oracle_files("baselines/pix2pixhd_multiscale_d*.npz")
 KEYS = Path(__file__).parent / "released_keys"
-
-
-def weights(arrays: dict[str, np.ndarray], prefix: str = "sd/") -> dict[str, torch.Tensor]:
-    return {k.removeprefix(prefix): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
-
-
-def tolerance(settings: dict[str, Any]) -> float:
-    """The oracles' rule: 1e-4, and ten times what float32 differs from float64."""
-    return max(1e-4, 10 * float(settings.get("f32_vs_f64", 0)))
 
 
 def labels_of(arrays: dict[str, np.ndarray], channels: int) -> torch.Tensor:

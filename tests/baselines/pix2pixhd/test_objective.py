@@ -14,7 +14,7 @@ from iper_bench.baselines.pix2pixhd.objective import epoch_rate, step_rate
 
 from iper_bench.baseline_kit.vgg import RELU5_1, Vgg19
 from iper_bench.conditions.part_labels import label_edges, one_hot
-from tests.baselines.pix2pixhd.test_network import weights
+from tests.baselines.oracle_state import weights
 from tests.oracles import config, load, oracle_files
 
 STEPS = oracle_files("baselines/pix2pixhd_training_losses*.npz")
