@@ -67,8 +67,11 @@ def require_place(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[IO[bytes]]:
+def writing(path: Path, *, flush: bool = True) -> Iterator[IO[bytes]]:
     """Open a temporary binary file that becomes ``path`` when the block ends without an error.
+
+    ``flush``: wait until the disk has it. Without, a machine that loses power may keep an empty file; a
+    process that is killed still leaves a whole one or none.
 
     Raises UserError when the folder cannot be written or the disk is full; ``path`` then keeps its former
     content.
@@ -81,7 +84,8 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
         with os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            if flush:
+                os.fsync(stream.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
         temporary = None
@@ -92,19 +96,21 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` atomically."""
-    with writing(path) as stream:
+def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Write ``content`` to ``path`` atomically. ``flush``: see :func:`writing`."""
+    with writing(path, flush=flush) as stream:
         stream.write(content)
 
 
-def write_text(path: Path, content: str) -> None:
-    """Write ``content`` as UTF-8 to ``path`` atomically."""
-    write_bytes(path, content.encode("utf-8"))
+def write_text(path: Path, content: str, *, flush: bool = True) -> None:
+    """Write ``content`` as UTF-8 to ``path`` atomically. ``flush``: see :func:`writing`."""
+    write_bytes(path, content.encode("utf-8"), flush=flush)
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write ``content`` as sorted, indented JSON (no NaN: missing values are ``null``) atomically."""
-    write_text(
-        path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
-    )
+def write_json(path: Path, content: Any, *, flush: bool = True) -> None:
+    """Write ``content`` as sorted, indented JSON (no NaN: missing values are ``null``) atomically.
+
+    ``flush``: see :func:`writing`.
+    """
+    text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    write_text(path, text, flush=flush)

@@ -17,7 +17,12 @@ def canonical_json(content: Any) -> str:
 
 def content_hash(content: Any, length: int = 16) -> str:
     """First ``length`` hexadecimal digits of the sha256 of the canonical JSON."""
-    return hashlib.sha256(canonical_json(content).encode("utf-8")).hexdigest()[:length]
+    return text_hash(canonical_json(content), length)
+
+
+def text_hash(text: str, length: int = 16) -> str:
+    """The same of text that is canonical JSON already."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:length]
 
 
 def file_sha256(path: Path) -> str:

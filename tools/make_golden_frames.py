@@ -140,7 +140,7 @@ def golden() -> Golden:
             values.append(
                 StoredValue(profile, setting, metric, kind, float(f"{value:.{DIGITS}g}"), family, hashed)
             )
-    return Golden(tuple(values), TOLERANCES, environment("cpu", seed=0))
+    return Golden(tuple(values), TOLERANCES, environment("cpu", (0,)))
 
 
 def near_edges() -> list[str]:

@@ -1,45 +1,58 @@
-"""``iper-bench gate``: compare a run with a committed baseline."""
+"""``iper-bench gate``: compare a run with a committed baseline, renew one, look at its history."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from iper_bench.cli.options import PATH
+from iper_bench.cli.lazy import LazyGroup
+
+VERBS = {
+    "check": ("iper_bench.cli.gate_check:check", "compare a run with a baseline; 'gate RUN' means this"),
+    "update": ("iper_bench.cli.gate_update:update", "write a baseline from a run, with the reason"),
+    "history": ("iper_bench.cli.gate_history:history", "how the guarded numbers changed, and why"),
+}
+_HELP = ("-h", "--help")
 
 
-@click.command()
-@click.argument("run", type=PATH, required=False)
-@click.option(
-    "--baseline",
-    type=PATH,
-    metavar="FILE",
-    help="the committed numbers, JSON  [default: results/tracked/<protocol>.json of the package]",
-)
-@click.option("--all", "everything", is_flag=True, help="print unchanged numbers as well")
-@click.option("--update", is_flag=True, help="write the baseline from the run instead of comparing")
-@click.option("--reason", default="", metavar="TEXT", help="with --update: why the numbers changed")
-def gate(run: Path | None, baseline: Path | None, everything: bool, update: bool, reason: str) -> None:
+class GateGroup(LazyGroup):
+    """The verbs of ``gate``; what is none of them is handed to ``check``, so that ``gate RUN`` is enough.
+
+    A run folder that is called as a verb is typed with its path: ``gate ./update``.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self._verbs and args[0] not in _HELP):
+            args = ["check", *args]
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options of ``check`` as well: they are what is typed most."""
+        check = self.get_command(ctx, "check")
+        if check is not None:
+            with formatter.section("Options of 'gate [RUN]'"):
+                records = [one.get_help_record(ctx) for one in check.params]
+                formatter.write_dl([record for record in records if record is not None])
+        super().format_commands(ctx, formatter)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["[RUN] [OPTIONS] | VERB ..."]
+
+
+def _settings() -> dict[str, Any]:
+    return {"cls": GateGroup, "verbs": VERBS}
+
+
+@click.group(**_settings())
+def gate() -> None:
     """Compare the run folder RUN with a baseline; without RUN, the newest run below runs/.
 
     Exit status 1: a number got worse. How that is told from noise: docs/gate.md.
+
+    \b
+      iper-bench gate runs/demo
+      iper-bench gate runs/demo --baseline numbers.json --junit gate.xml --markdown gate.md
+      iper-bench gate update runs/demo --baseline numbers.json --reason "new loss weights"
+      iper-bench gate history synthetic-demo --out runs/history
     """
-    from iper_bench.report import gate as gates
-    from iper_bench.report.tracked import tracked_baseline
-    from iper_bench.store.newest import newest_run
-
-    run = run or newest_run()
-    if update:
-        if baseline is None:
-            raise click.UsageError("--update needs --baseline FILE, the file to write")
-        count = gates.update(run, baseline, reason=reason)
-        click.echo(f"{baseline} guards {count} numbers of {run}")
-        return
-    from rich.console import Console
-
-    baseline = baseline or tracked_baseline(run)
-    click.echo(f"{run} against {baseline}")
-    result = gates.check(run, baseline)
-    gates.print_result(result, Console(), everything=everything)
-    click.get_current_context().exit(result.exit_status)

@@ -44,8 +44,10 @@ def split_names(context: click.Context, parameter: click.Parameter, value: str |
     return names
 
 
-def split_numbers(least: int) -> Callable[[click.Context, click.Parameter, str], tuple[int, ...]]:
-    """``"1,2"`` -> ``(1, 2)``: a callback for whole numbers not under ``least``."""
+def split_numbers(
+    least: int, most: int | None = None
+) -> Callable[[click.Context, click.Parameter, str], tuple[int, ...]]:
+    """``"1,2"`` -> ``(1, 2)``: a callback for whole numbers not under ``least`` and not over ``most``."""
 
     def split(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
         parts = [part.strip() for part in value.split(",")]
@@ -56,7 +58,10 @@ def split_numbers(least: int) -> Callable[[click.Context, click.Parameter, str],
             raise click.BadParameter(
                 f"'{wrong[0][:40]}' in '{value[:80]}'; expected whole numbers from {least}, commas between"
             )
-        return tuple(int(part) for part in parts)
+        numbers = tuple(int(part) for part in parts)
+        if most is not None and max(numbers) > most:
+            raise click.BadParameter(f"'{max(numbers)}'; expected numbers up to {most}")
+        return numbers
 
     return split
 

@@ -1,4 +1,4 @@
-"""The options of ``run`` and ``sweep``, which ask for the same thing on different grids."""
+"""The options of ``run``, ``predict`` and ``sweep``, which ask for the same thing on different grids."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 import click
 
+from iper_bench.cli.executor_options import WHERE_IT_RUNS
 from iper_bench.cli.measures import HOW_IT_IS_MEASURED, WHAT_IS_MEASURED
 from iper_bench.cli.options import (
     DATA_ROOT,
     DATASET,
+    LARGEST_SEED,
     PATH,
-    SEED,
     SIZE,
     add_options,
     split_names,
@@ -21,7 +22,7 @@ from iper_bench.cli.options import (
 )
 from iper_bench.errors import unknown_name
 from iper_bench.methods.reference_names import DEFAULT_REFERENCES, REFERENCE_NAMES
-from iper_bench.run.request import SETTINGS, RunReport, RunRequest
+from iper_bench.run.request import DEFAULT_SEEDS, KEPT, PNG, SETTINGS, RunReport, RunRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 ALL, NONE = "all", "none"
@@ -66,6 +67,13 @@ _WHAT = (
     SIZE,
     click.option("--protocol", metavar="NAME|YAML", help="protocol  [default: <dataset>-imitation]"),
     click.option(
+        "--tasks",
+        callback=split_names,
+        metavar="NAME,...",
+        help="imitation, transfer, view or all: the dataset's protocols of these tasks, one run folder each "
+        "(below --out, if it is given)",
+    ),
+    click.option(
         "--as-published",
         is_flag=True,
         help="mended entries of the protocol as they were published, where their frames exist",
@@ -83,18 +91,43 @@ _WHAT = (
 _HOW = (
     *WHAT_IS_MEASURED,
     *HOW_IT_IS_MEASURED,
-    click.option("--seed", type=SEED, default=0, show_default=True, help="seed of personalisation"),
+    click.option(
+        "--seeds",
+        "--seed",
+        callback=split_numbers(0, LARGEST_SEED),
+        default=typed(DEFAULT_SEEDS),
+        show_default=True,
+        metavar="N,...",
+        help="seeds of personalisation; tables show the mean over them",
+    ),
     click.option(
         "--limit", type=click.IntRange(min=1), metavar="N", help="only the protocol's first N source clips"
     ),
     click.option(
-        "--keep-predictions/--drop-predictions",
-        default=True,
+        "--only",
+        callback=split_names,
+        metavar="ID|TEXT,...",
+        help="only units whose id begins so, or whose name holds the text; the others stay undone",
+    ),
+    click.option(
+        "--predictions",
+        type=click.Choice(KEPT),
+        default=PNG,
         show_default=True,
-        help="keep the predicted frames; without them nothing can be scored again",
+        help="how predicted frames are kept; ffv1: one lossless video per unit; with none nothing can be "
+        "scored again",
     ),
     click.option("--retry-failed", is_flag=True, help="compute again what is on record as failed"),
-    click.option("--dry-run", is_flag=True, help="print the plan, compute and write nothing"),
+    click.option(
+        "--trackers",
+        callback=split_names,
+        metavar="NAME,...",
+        help="mlflow, tensorboard: log the results there as well",
+    ),
+    click.option(
+        "--dry-run", is_flag=True, help="print the plan with an estimate, compute and write nothing"
+    ),
+    *WHERE_IT_RUNS,
 )
 
 
@@ -121,15 +154,26 @@ def plan_options(*, sn: tuple[int, ...], steps: tuple[int, ...]) -> Callable[[Co
     return lambda command: add_options(command, *_WHAT, *grid, *_HOW)
 
 
-def request_of(options: dict[str, Any]) -> RunRequest:
-    """The options as a request."""
+def carry_out(options: dict[str, Any], *, measure: bool = True) -> list[RunReport]:
+    """Do what the options ask for, print what was done, and end with the worst exit status."""
+    from iper_bench.run.tasks import run_tasks
+
     metrics = options["metrics"] or None  # nothing typed: the defaults of the profiles
-    return RunRequest(**{**options, "methods": list(options["methods"]), "metrics": metrics})
+    tasks, address = options.pop("tasks"), options.pop("address")
+    if address is not None:
+        options["executor_options"] = (*options["executor_options"], ("address", address))
+    request = RunRequest(
+        **{**options, "methods": list(options["methods"]), "metrics": metrics, "measure": measure}
+    )
+    reports = []
+    for report in run_tasks(request, tasks):
+        if request.dry_run:
+            click.echo(report.description)
+        click.echo(report.summary)
+        reports.append(report)
+    return reports
 
 
-def finish(report: RunReport, *, dry_run: bool) -> None:
-    """Print what was done and end with the report's exit status."""
-    if dry_run:
-        click.echo(report.description)
-    click.echo(report.summary)
-    click.get_current_context().exit(report.exit_status)
+def finish(reports: list[RunReport]) -> None:
+    """End the command with the worst exit status of its runs."""
+    click.get_current_context().exit(max(report.exit_status for report in reports))

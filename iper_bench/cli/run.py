@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from iper_bench.cli.plan import finish, plan_options, request_of
+from iper_bench.cli.plan import carry_out, finish, plan_options
 from iper_bench.run.request import DEFAULT_SN, DEFAULT_STEPS
 
 
@@ -18,6 +18,4 @@ def run(**options: Any) -> None:
     Every unit (method, trial, sn, T, seed) is stored as soon as it is finished; the same command resumes.
     Exit status 3: some units failed.
     """
-    from iper_bench.run.benchmark import run_benchmark
-
-    finish(run_benchmark(request_of(options)), dry_run=options["dry_run"])
+    finish(carry_out(options))

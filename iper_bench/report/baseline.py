@@ -1,10 +1,12 @@
 """Baselines: the numbers of a run as a committed JSON file, with clip values and thresholds, and reading
 them back.
 
-Format 1: ``{format, reason, fingerprints, protocols, entries}``; every entry is one measurement with
-direction, passport (definition, backbone), coverage, clip values, and the absolute ``tolerance`` and
-``limit`` it is guarded by. The thresholds come from ``results/tracked/thresholds.json`` when the baseline
-is made and are then part of it, so that a later change of that file cannot silently change an old verdict.
+Format 2: ``{format, reason, fingerprints, protocols, clip_actors, entries}``; every entry is one measurement
+with direction, passport (definition, backbone), coverage, clip values, and the absolute ``tolerance`` and
+``limit`` it is guarded by. The thresholds come from ``results/tracked/thresholds.json`` when the baseline is
+made and are then part of it, so that a later change of that file cannot silently change an old verdict.
+``clip_actors`` (dataset -> clip -> actor) says which clips show the same person. Format 1 lacks it: it is
+read, and every clip counts as an actor of its own.
 """
 
 from __future__ import annotations
@@ -21,13 +23,14 @@ from iper_bench.atomic import write_json
 from iper_bench.errors import UserError
 from iper_bench.report.evidence import Evidence, Measurement
 
-FORMAT = 1
+FORMAT = 2
+THRESHOLDS_FORMAT = 1
 THRESHOLDS = "results/tracked/thresholds.json"
 DIGITS = 6  # decimals kept of every value: far below any tolerance, and small files
 _TEXT = ("dataset", "protocol", "task", "profile", "setting", "metric", "method", "definition")
 _WHOLE = ("seed", "sn", "steps", "clips", "count", "total")
 _NUMBERS = ("tolerance", "limit")
-HINT = "iper-bench gate RUN --baseline FILE --update writes a new one"
+HINT = 'iper-bench gate update RUN --baseline FILE --reason "why" writes a new one'
 
 
 @cache
@@ -35,22 +38,25 @@ def thresholds() -> Mapping[str, Any]:
     """Content of ``results/tracked/thresholds.json``. Raises UserError when it is damaged."""
     source = files("iper_bench.results").joinpath("tracked", "thresholds.json")
     content = _parse(source.read_text(encoding="utf-8"), THRESHOLDS)
-    _check_format(content, THRESHOLDS)
+    _check_format(content, THRESHOLDS, THRESHOLDS_FORMAT)
     for name, entry in [("default", content.get("default")), *dict(content.get("metrics", {})).items()]:
         good = isinstance(entry, dict) and all(_is_number(entry.get(key)) for key in _NUMBERS)
-        if not good or not isinstance(entry.get("relative"), bool):
+        if not good or not isinstance(entry.get("relative"), bool) or not entry.get("reason"):
             raise UserError(
                 f"bad thresholds of '{name}'",
                 where=THRESHOLDS,
-                expected='{"tolerance": number, "limit": number, "relative": true or false}',
+                expected='{"tolerance": number, "limit": number, "relative": true or false, "reason": text}',
             )
     return content
 
 
 def resolve_thresholds(metric: str, value: float | None) -> tuple[float, float]:
-    """Absolute tolerance and limit of a metric whose value is ``value``; relative ones are shares of it."""
+    """Absolute tolerance and limit of a metric whose value is ``value``; relative ones are shares of it. A
+    variant such as ``PSNR/pooled`` without thresholds of its own has those of the metric that it is one of.
+    """
     content = thresholds()
-    entry = content["metrics"].get(metric, content["default"])
+    held = content["metrics"]
+    entry = held.get(metric, held.get(metric.partition("/")[0], content["default"]))
     scale = abs(value or 0.0) if entry["relative"] else 1.0
     return float(entry["tolerance"]) * scale, float(entry["limit"]) * scale
 
@@ -77,14 +83,43 @@ def baseline_of(evidence: Evidence, *, reason: str = "") -> dict[str, Any]:
         "reason": reason,
         "fingerprints": {k: v for run in evidence.runs for k, v in sorted(run.fingerprints.items())},
         "protocols": {k: v for run in evidence.runs for k, v in sorted(run.protocols.items())},
+        "clip_actors": _clip_actors(evidence),
         "entries": entries,
     }
+
+
+def _clip_actors(evidence: Evidence) -> dict[str, dict[str, str]]:
+    """Dataset -> clip -> actor. Raises ValueError when a clip has two actors."""
+    found: dict[str, dict[str, str]] = {}
+    for m in evidence.measurements:
+        held = found.setdefault(m.dataset, {})
+        for clip, actor in m.clip_actors.items():
+            if held.setdefault(clip, actor) != actor:
+                raise ValueError(f"clip {clip} of {m.dataset} shows {held[clip]} and {actor}")
+    return {name: dict(sorted(held.items())) for name, held in sorted(found.items())}
+
+
+def with_actors(content: Mapping[str, Any], actors: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """A baseline of any readable format as format 2, with the actors of its clips and no value changed.
+
+    ``actors``: dataset -> clip -> actor, at least those of the baseline's clips. Raises UserError naming a
+    clip that has none.
+    """
+    clips = {(entry["dataset"], clip) for entry in content["entries"] for clip in entry["clip_values"]}
+    held: dict[str, dict[str, str]] = {}
+    for dataset, clip in sorted(clips):
+        if clip not in actors.get(dataset, {}):
+            raise UserError(f"no actor known of clip '{clip}'", where=dataset, expected="one per clip")
+        held.setdefault(dataset, {})[clip] = actors[dataset][clip]
+    entries = [{"seeds": [entry["seed"]], **entry} for entry in content["entries"]]
+    return {**content, "format": FORMAT, "clip_actors": held, "entries": entries}
 
 
 def _entry(m: Measurement, higher_is_better: bool) -> dict[str, Any]:
     tolerance, limit = resolve_thresholds(m.metric, m.value)
     return {
         **{name: getattr(m, name) for name in (*_TEXT, *_WHOLE, "backbone", "reason")},
+        "seeds": list(m.seeds),
         "higher_is_better": higher_is_better,
         "value": _rounded(m.value),
         "low": _rounded(m.low),
@@ -119,12 +154,14 @@ def read_baseline(path: Path) -> dict[str, Any]:
             f"cannot read the baseline: {error}", where=str(path), expected="a JSON file"
         ) from None
     content = _parse(text, str(path))
-    _check_format(content, str(path))
+    _check_format(content, str(path), FORMAT)
     for name in ("fingerprints", "protocols"):
         if not isinstance(content.get(name), dict):
             raise UserError(
                 f"'{name}' is missing", where=str(path), expected="an object of hashes", hint=HINT
             )
+    if content["format"] > 1:
+        _check_actors(content.get("clip_actors"), str(path))
     entries = content.get("entries")
     if not isinstance(entries, list) or not entries:
         raise UserError(
@@ -135,10 +172,19 @@ def read_baseline(path: Path) -> dict[str, Any]:
     return content
 
 
-def measurement_of(entry: Mapping[str, Any]) -> Measurement:
-    """The measurement that an entry of a baseline holds."""
+def measurements_of(content: Mapping[str, Any]) -> list[Measurement]:
+    """What the entries of a baseline measured, in their order."""
+    return [_measurement(entry, content.get("clip_actors", {})) for entry in content["entries"]]
+
+
+def _measurement(entry: Mapping[str, Any], actors: Mapping[str, Mapping[str, str]]) -> Measurement:
     names = (*_TEXT, *_WHOLE, "backbone", "reason", "value", "low", "high", "clip_values")
-    return Measurement(**{name: entry.get(name) for name in names})  # type: ignore[arg-type]
+    known = actors.get(entry["dataset"], {})
+    return Measurement(
+        **{name: entry.get(name) for name in names},  # type: ignore[arg-type]
+        seeds=tuple(entry.get("seeds", ())),
+        clip_actors={clip: known[clip] for clip in entry["clip_values"] if clip in known},
+    )
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:
@@ -151,18 +197,32 @@ def _parse(text: str, where: str) -> dict[str, Any]:
     return content
 
 
-def _check_format(content: Mapping[str, Any], where: str) -> None:
+def _check_format(content: Mapping[str, Any], where: str, newest: int) -> None:
     found = content.get("format")
     if isinstance(found, bool) or not isinstance(found, int) or found < 1:
         raise UserError(
-            f"no valid format number (found {found!r})", where=where, expected=f"{FORMAT}", hint=HINT
+            f"no valid format number (found {found!r})", where=where, expected=f"{newest}", hint=HINT
         )
-    if found > FORMAT:
+    if found > newest:
         raise UserError(
             f"format {found} is newer than this iper-bench reads",
             where=where,
-            expected=f"format {FORMAT} or older",
+            expected=f"format {newest} or older",
             hint="pip install --upgrade iper-bench",
+        )
+
+
+def _check_actors(actors: object, where: str) -> None:
+    good = isinstance(actors, dict) and all(
+        isinstance(held, dict) and all(isinstance(actor, str) and actor for actor in held.values())
+        for held in actors.values()
+    )
+    if not good:
+        raise UserError(
+            "'clip_actors' is missing or of the wrong kind",
+            where=where,
+            expected="an object: dataset -> clip -> actor",
+            hint=HINT,
         )
 
 
@@ -186,6 +246,9 @@ def _check_entry(entry: object, where: str) -> None:
     wrong += [name for name in _NUMBERS if not _is_number(entry.get(name))]
     wrong += [name for name in ("value", "low", "high") if not _is_value(entry.get(name))]
     wrong += ["higher_is_better"] if not isinstance(entry.get("higher_is_better"), bool) else []
+    seeds = entry.get("seeds", [])
+    if not isinstance(seeds, list) or any(isinstance(s, bool) or not isinstance(s, int) for s in seeds):
+        wrong.append("seeds")
     clips = entry.get("clip_values")
     if not isinstance(clips, dict) or not all(_is_value(v) and v is not None for v in clips.values()):
         wrong.append("clip_values")

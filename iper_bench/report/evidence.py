@@ -30,10 +30,9 @@ class Bench:
     protocol: str
     task: str
     profile: str
-    seed: int
 
     def __str__(self) -> str:
-        return f"{self.dataset}, {self.protocol}, profile {self.profile}, seed {self.seed}"
+        return f"{self.dataset}, {self.protocol}, profile {self.profile}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ class Measurement:
     Attributes
     ----------
     method, dataset, protocol, setting, profile, metric, task: names.
-    sn, steps, seed: number of sources, personalization steps T, seed.
+    sn, steps, seed: number of sources, personalization steps T, seed of personalization.
+    seeds: all seeds behind the value, where several were put together (``seeds.over_seeds``); else ``seed``.
     value: mean over clips, or by a rule of batches over all trials, or the value over the whole set; ``None``
         when it could not be computed.
     low, high: 95 % interval over clips, ``None`` for values over the whole set and for a single clip.
@@ -58,6 +58,7 @@ class Measurement:
     definition: id of the metric's passport: definition, setting and weights.
     reason: why the value, or a part of it, is missing.
     clip_values: clip -> value; empty for values over the whole set.
+    clip_actors: clip -> who is seen in it, of the clips with a value; empty where a row names no actor.
     """
 
     method: str
@@ -85,11 +86,17 @@ class Measurement:
     actor_low: float | None = None
     actor_high: float | None = None
     detections: Mapping[str, int] | None = None
+    seeds: tuple[int, ...] = ()
+    clip_actors: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            object.__setattr__(self, "seeds", (self.seed,))
 
     @property
     def bench(self) -> Bench:
-        """Dataset, protocol, task, profile and seed."""
-        return Bench(self.dataset, self.protocol, self.task, self.profile, self.seed)
+        """Dataset, protocol, task and profile."""
+        return Bench(self.dataset, self.protocol, self.task, self.profile)
 
     @property
     def key(self) -> tuple[str | int, ...]:

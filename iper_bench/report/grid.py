@@ -1,6 +1,6 @@
 """The qualitative grid: sources, the driver's frame, the truth and every method's frame, side by side.
 
-:func:`draw_grid` takes plain arrays; ``exhibits.py`` finds them in a run folder. A picture that is not
+:func:`draw_grid` takes plain arrays; ``gallery_grid.py`` reads them from run folders. A picture that is not
 there is drawn as a hatched field that says so, never left out, so that columns keep their meaning.
 """
 
@@ -28,6 +28,7 @@ INK = (25, 25, 28)
 FAINT = (110, 110, 118)
 FIELD = (236, 236, 238)
 HATCH = (214, 214, 218)
+BLANK = " "  # as a reason: the cell stays white, because nothing belongs there
 _SMALLEST_FONT = 13  # pixels
 _LETTERS = 14  # letters of about this share of a cell stay readable when the page scales the grid down
 _LARGE_SOURCES = 2  # up to this many sources are drawn at full size; more share the height of two rows
@@ -42,12 +43,18 @@ class GridRow:
     title: text above the line, for example ``"self: actor3/a, frame 12"``.
     cells: one entry per column, each a sequence of (H, W, 3) uint8 RGB images: one for most columns, sn
         for sources, empty when there is none.
-    reasons: why a cell is empty, per column; ``""`` where it is not.
+    reasons: why a cell is empty, per column; ``""`` where it is not, :data:`BLANK` where it is meant to be.
+    share: height of the line as a share of that of the others, for details.
     """
 
     title: str
     cells: tuple[Sequence[Image], ...]
     reasons: tuple[str, ...]
+    share: float = 1.0
+
+    def side(self, cell: int) -> int:
+        """Height in pixels where the others are ``cell`` high."""
+        return max(1, round(cell * self.share))
 
 
 def draw_grid(rows: Sequence[GridRow], labels: Sequence[str], *, cell: int = CELL) -> Image:
@@ -62,10 +69,10 @@ def draw_grid(rows: Sequence[GridRow], labels: Sequence[str], *, cell: int = CEL
     _check(rows, labels)
     font = _font(max(_SMALLEST_FONT, cell // _LETTERS))
     line_height = _line(font)
-    widths = [max(_width(row.cells[i], cell) for row in rows) for i in range(len(labels))]
+    widths = [max(_width(row.cells[i], row.side(cell)) for row in rows) for i in range(len(labels))]
     heads = [_wrap(label, width, font) for label, width in zip(labels, widths, strict=True)]
     head = GAP + line_height * max(len(lines) for lines in heads) + 4
-    height = head + len(rows) * (line_height + cell + GAP) + GAP
+    height = head + sum(line_height + row.side(cell) + GAP for row in rows) + GAP
     canvas = Pictures.new("RGB", (GAP + sum(width + GAP for width in widths), height), PAPER_WHITE)
     pen = ImageDraw.Draw(canvas)
     x = GAP
@@ -80,11 +87,20 @@ def draw_grid(rows: Sequence[GridRow], labels: Sequence[str], *, cell: int = CEL
         x = GAP
         for images, reason, width in zip(row.cells, row.reasons, widths, strict=True):
             if len(images):
-                _draw_images(canvas, images, (x, y), cell)
-            else:
-                _draw_missing(canvas, reason or "none", (x, y, width, cell), font)
+                _draw_images(canvas, images, (x, y), row.side(cell))
+            elif reason != BLANK:
+                _draw_missing(canvas, reason or "none", (x, y, width, row.side(cell)), font)
             x += width + GAP
-        y += cell + GAP
+        y += row.side(cell) + GAP
+    return np.asarray(canvas, dtype=np.uint8).copy()
+
+
+def hatched(width: int, height: int, reason: str) -> Image:
+    """A hatched field (H, W, 3) uint8 that says why there is no picture."""
+    from PIL import Image as Pictures
+
+    canvas = Pictures.new("RGB", (width, height), FIELD)
+    _draw_missing(canvas, reason, (0, 0, width, height), _font(_SMALLEST_FONT))
     return np.asarray(canvas, dtype=np.uint8).copy()
 
 

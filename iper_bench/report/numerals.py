@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 MISSING = "–"
+FULL = "100 %"
 
 
 def digits_for(magnitudes: Sequence[float]) -> int:

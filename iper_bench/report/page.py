@@ -1,68 +1,79 @@
-"""``report.html`` and ``report.md``: everything a run says, on one page that needs no other file and no
+"""``index.html`` and ``report.md``: everything that runs say, in one folder that opens from disk and needs no
 network.
 
-The page is put together from plain sections (:class:`Section`), so that later kinds of evidence add a
-section and replace none. Pictures lie beside the Markdown and are embedded in the HTML.
+The page is put together from panels (``panel.py``), one module each, in the order of :data:`BUILDERS`:
+another kind of evidence is another file and one entry.
 """
 
 from __future__ import annotations
 
-import base64
+import importlib
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iper_bench import __version__
-from iper_bench.atomic import write_bytes, write_text
+from iper_bench.atomic import require_place, write_text
+from iper_bench.errors import UserError
 from iper_bench.progress import track
 from iper_bench.report import passports, render
-from iper_bench.report.evidence import NOT_THE_PAPERS, Bench, Evidence
-from iper_bench.report.exhibits import build_grid
-from iper_bench.report.paper import NOT_COMPARABLE, SOURCE
+from iper_bench.report.evidence import Evidence
+from iper_bench.report.given import sort_out
+from iper_bench.report.how_to_read import how_to_read
+from iper_bench.report.output_folder import OutputFolder
+from iper_bench.report.own_tables import own_tables
+from iper_bench.report.panel import Asset, Panel, ReportContext, ReportOptions
 from iper_bench.report.reading import read_evidence
+from iper_bench.report.seeds import over_seeds
 from iper_bench.report.source_views import odd_views
-from iper_bench.report.sweep_plot import METRIC, draw_run, is_sweep, sweep_lines
-from iper_bench.report.table import Table, build_table, further_table, settings_of
+from iper_bench.report.table import Table
+from iper_bench.report.templating import asset_text, environment
+from iper_bench.store.rows import read_rows
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
     from rich.console import Console
 
-HTML = "report.html"
+HTML = "index.html"
 MARKDOWN = "report.md"
 PRINTED_TABLES = 2  # more than these, and the terminal shows a choice
-_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture of the report: its file name, content, caption, and description for those who cannot see
-    it.
-    """
-
-    name: str
-    content: bytes
-    caption: str
-    description: str
-
-    @property
-    def data(self) -> str:
-        """The picture as a ``data:`` address."""
-        kind = _TYPES[Path(self.name).suffix]
-        return f"data:{kind};base64,{base64.b64encode(self.content).decode('ascii')}"
-
-
-@dataclass(frozen=True)
-class Section:
-    """The tables and figures of one bench."""
-
-    title: str
-    anchor: str
-    tables: tuple[Table, ...]
-    further: tuple[Table, ...]
-    figures: tuple[Figure, ...]
-    remarks: tuple[str, ...] = ()
+#: modules of this package with ``build(context) -> Panel | None``, in the order of the page
+BUILDERS = (
+    "paper_tables",
+    "claims_panel",
+    "ranking_panel",
+    "sweep_panel",
+    "timing_panel",
+    "cost_panel",
+    "gallery",
+    "players",
+    "worst_frames",
+    "disagreement",
+    "slices",
+    "part_errors",
+    "detection_panel",
+    "own_tables",
+)
+#: no address outside the folder of the report, whatever a panel holds; scripts only from files
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "img-src 'self' file: data:",
+        "media-src 'self' file:",
+        "style-src 'self' file: 'unsafe-inline'",
+        "script-src 'self' file:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+)
+_BY_CONTENT = (
+    "thumbs/",
+    "films/",
+)  # files of these folders are named by what they show: equal names, equal files
+_PICTURES = (".png", ".svg")
+_SHOWN_REMARKS = 20  # of what could not be made; the others are counted
 
 
 @dataclass(frozen=True)
@@ -71,8 +82,8 @@ class ReportFiles:
 
     Attributes
     ----------
-    out: the folder. html, markdown: the two pages. pictures: plots and grids, sorted.
-    tables: the main tables, in the order of the page.
+    out: the folder. html, markdown: the two pages. pictures: plots and grids (PNG and SVG), sorted.
+    tables: the runs' own main tables, in the order of the page. remarks: what could not be made, and why.
     """
 
     out: Path
@@ -80,9 +91,10 @@ class ReportFiles:
     markdown: Path
     pictures: tuple[Path, ...]
     tables: tuple[Table, ...] = field(default=())
+    remarks: tuple[str, ...] = ()
 
     def print(self, console: Console | None = None) -> None:
-        """Print the tables and where the files lie.
+        """Print the tables, what could not be made, and where the pages lie.
 
         The paper's rows are printed once; of a sweep only the largest T of every sn is printed.
         """
@@ -97,151 +109,181 @@ class ReportFiles:
         if len(shown) < len(self.tables):
             console.print(f"{len(self.tables) - len(shown)} more tables are in the report", highlight=False)
         console.print()
-        for path in (self.html, self.markdown, *self.pictures):
-            console.print(str(path), highlight=False, soft_wrap=True)
+        for remark in self.remarks:
+            console.print(f"left out: {remark}", highlight=False, soft_wrap=True, markup=False)
+        for path in (self.html, self.markdown):
+            console.print(str(path), highlight=False, soft_wrap=True, markup=False)
 
 
-def write_report(runs: Sequence[Path], out: Path) -> ReportFiles:
-    """Write the report of one or several runs into the folder ``out`` (made when absent, its files replaced).
+@dataclass(frozen=True)
+class _Page:
+    """The panels of a page and what could not be made."""
+
+    panels: tuple[Panel, ...]
+    remarks: tuple[str, ...]
+
+
+def write_report(
+    runs: Sequence[Path],
+    out: Path,
+    options: ReportOptions | None = None,
+    *,
+    builders: Sequence[str] = BUILDERS,
+) -> ReportFiles:
+    """Write the report of run folders into the folder ``out``, which is made when absent.
+
+    Parameters
+    ----------
+    runs: run folders, folders that hold run folders, and folders written by ``iper-bench time``.
+    out: files that an earlier report left here are replaced or removed, others are not touched.
+    options: how much is shown. builders: names of the modules that make the panels.
 
     Raises
     ------
-    UserError when a run cannot be read, runs contradict each other, or ``out`` cannot be written.
+    UserError when a run cannot be read, runs contradict each other, or ``out`` lies in a run, holds other
+    files in the way or cannot be written. A panel or picture that cannot be made for another reason of this
+    kind (a damaged picture) is left out with a remark on the page.
     """
-    from iper_bench.errors import UserError
+    folder = OutputFolder.open(out)
+    folder.require_own((HTML, MARKDOWN))
+    require_place(out / HTML)
+    given = sort_out(runs)
+    _require_apart(out, given.runs)
+    context = ReportContext(
+        evidence=over_seeds(_evidence(given.runs, bool(given.timings))),
+        runs=given.runs,
+        rows={path: tuple(read_rows(path)) for path in given.runs},
+        timings=given.timings,
+        options=options or ReportOptions(),
+    )
+    page = build_page(context, builders)
+    assets = _assets(page.panels)
+    folder.begin([*(asset.name for asset in assets), HTML, MARKDOWN])
+    lacking = _write_assets(folder, assets)
+    remarks = (*page.remarks, *_few([f"{name}: {reason}" for name, reason in lacking.items()]))
+    shown = page_context(context.evidence, replace(page, remarks=remarks))
+    folder.write(Asset(HTML, partial(_write, render_html(shown))))
+    folder.write(Asset(MARKDOWN, partial(_write, render_markdown(shown))))
+    folder.finish(sorted(lacking))
+    pictures = (
+        out / asset.name
+        for asset in assets
+        if Path(asset.name).suffix in _PICTURES and asset.name not in lacking
+    )
+    tables = tuple(table for group in own_tables(context.evidence) for table in (*group.folded, *group.main))
+    return ReportFiles(out, out / HTML, out / MARKDOWN, tuple(sorted(pictures)), tables, remarks)
 
-    if out.exists() and not out.is_dir():
-        raise UserError("is a file", where=str(out), expected="a folder", hint="--out with another name")
-    evidence = read_evidence(runs)
-    benches = evidence.benches()
-    sections = [
-        build_section(evidence, bench, runs, number)
-        for number, bench in enumerate(track(benches, "report", total=len(benches)), start=1)
-    ]
-    figures = [figure for section in sections for figure in section.figures]
-    for figure in figures:
-        write_bytes(out / figure.name, figure.content)
-    context = page_context(evidence, sections)
-    write_text(out / HTML, render_html(context))
-    write_text(out / MARKDOWN, render_markdown(context))
-    tables = tuple(table for section in sections for table in section.tables)
-    return ReportFiles(out, out / HTML, out / MARKDOWN, tuple(sorted(out / f.name for f in figures)), tables)
+
+def _require_apart(out: Path, runs: Sequence[Path]) -> None:
+    """Refuse to write between the files of a run, where they would be taken for its own."""
+    for run in runs:
+        if out.resolve().is_relative_to(run.resolve()):
+            raise UserError(
+                "lies in a run folder, where its files would be taken for the run's",
+                where=str(out),
+                expected="a folder outside all runs",
+                hint=f"--out {run.resolve().name}-report",
+            )
 
 
-def build_section(evidence: Evidence, bench: Bench, runs: Sequence[Path], number: int) -> Section:
-    """Tables of every sn and T of the bench, the sweep plot where there is a sweep, and the grid."""
-    places = [(sn, steps) for found, sn, steps in settings_of(evidence) if found == bench]
-    tables = [build_table(evidence, bench, sn=sn, steps=steps) for sn, steps in places]
-    further = [further_table(evidence, bench, sn=sn, steps=steps) for sn, steps in places]
-    figures = list(_sweeps(evidence, bench, number))
+def _evidence(runs: Sequence[Path], timings: bool) -> Evidence:
+    return Evidence((), ()) if timings and not runs else read_evidence(runs)
+
+
+def build_page(context: ReportContext, builders: Iterable[str] = BUILDERS) -> _Page:
+    """Every panel that the evidence gives something for. One that cannot be made for a reason that a user can
+    mend (UserError) is a panel that says so; any other exception is a bug and not caught.
+    """
+    panels: list[Panel] = []
     remarks: list[str] = []
-    # the grid shows the most personalised subjects with the most sources: one picture, not one per place
-    if places:
-        sn, steps = max(places)
-        grid = build_grid(runs, sn=sn, steps=steps)
-        if grid is None:
-            remarks.append("No qualitative grid: no run kept its predicted frames.")
-        else:
-            figures.append(_grid_figure(number, grid.image, grid.title))
-            remarks += [f"In the grid, hatched: {reason}." for reason in grid.lacking]
-    return Section(
-        title=str(bench) + ("" if evidence.why_not(bench.profile) is None else f" ({NOT_THE_PAPERS})"),
-        anchor=f"bench-{number}",
-        tables=tuple(tables),
-        further=tuple(table for table in further if table is not None),
-        figures=tuple(figures),
-        remarks=tuple(remarks),
-    )
-
-
-def _sweeps(evidence: Evidence, bench: Bench, number: int) -> Iterable[Figure]:
-    comparable = evidence.why_not(bench.profile) is None
-    warning = "" if comparable else f" (profile {bench.profile}: {NOT_THE_PAPERS})"
-    for method in sorted({m.method for m in evidence.select(bench, setting="self", metric=METRIC)}):
-        lines = sweep_lines(evidence, bench, method)
-        if not any(len(line.points) > 1 for line in lines) or not is_sweep(lines):
+    for name in track(list(builders), "report"):
+        module = importlib.import_module(f"iper_bench.report.{name}")
+        try:
+            panel = module.build(context)
+        except UserError as error:
+            remarks.append(f"{name.removesuffix('_panel').replace('_', ' ')}: {error}")
             continue
-        picture = draw_run(evidence, bench, method)
-        caption = (
-            f"{METRIC} of {method} over personalization steps T, one line per number of sources, with 95 % "
-            f"intervals over clips{warning}; on the right the labels of Figure 14 of {SOURCE} "
-            f"({NOT_COMPARABLE})."
-        )
-        words = "; ".join(
-            f"sn = {line.sn}: " + ", ".join(f"T = {p.steps} {p.value:.2f}" for p in line.points)
-            for line in lines
-        )
-        name = f"sweep-{number}-{method}"
-        yield Figure(f"{name}.svg", picture.svg, caption, words)
-        yield Figure(f"{name}.png", picture.png, caption, words)
+        if panel is not None:
+            panels.append(panel)
+    anchors = [panel.anchor for panel in panels]
+    if len(set(anchors)) < len(anchors):
+        raise ValueError(f"two panels have one anchor: {anchors}")
+    return _Page(tuple(panels), tuple(remarks))
 
 
-def _grid_figure(number: int, image: Any, title: str) -> Figure:
-    import io
+def _assets(panels: Sequence[Panel]) -> list[Asset]:
+    """All files of the report but the two pages; what several panels name by its content is written once."""
+    listed = [_text_asset(f"assets/{name}", asset_text(name)) for name in ("report.css", "report.js")]
+    for panel in panels:
+        listed += [_text_asset(f"assets/{panel.anchor}.css", panel.style)] if panel.style else []
+        listed += [_text_asset(f"assets/{panel.anchor}.js", _alone(panel.script))] if panel.script else []
+    held: dict[str, Asset] = {}
+    for asset in (*listed, *(asset for panel in panels for asset in panel.assets)):
+        if asset.name in held and not asset.name.startswith(_BY_CONTENT):
+            raise ValueError(f"two panels write {asset.name}")
+        held.setdefault(asset.name, asset)
+    return list(held.values())
 
-    from PIL import Image as Pictures
 
-    buffer = io.BytesIO()
-    Pictures.fromarray(image).save(buffer, format="PNG", optimize=True)
-    caption = (
-        f"Qualitative comparison ({title}). Trials and frames are the first by name and the middle of the "
-        "saved ones, not the best-looking."
-    )
-    words = "sources, driver, truth and each method's frame"
-    return Figure(f"grid-{number}.png", buffer.getvalue(), caption, words)
+def _text_asset(name: str, text: str) -> Asset:
+    return Asset(name, partial(_write, text.strip("\n") + "\n"))
 
 
-def page_context(evidence: Evidence, sections: Sequence[Section]) -> dict[str, Any]:
+def _alone(script: str) -> str:
+    """A script whose names no other script sees."""
+    return "(() => {\n" + script.strip("\n") + "\n})();"
+
+
+def _write(text: str, path: Path) -> None:
+    write_text(path, text)
+
+
+def _write_assets(folder: OutputFolder, assets: Sequence[Asset]) -> dict[str, str]:
+    """Write all files; those that could not be made, by name, with the reason."""
+    lacking: dict[str, str] = {}
+    for asset in track(assets, "files"):
+        try:
+            folder.write(asset)
+        except UserError as error:  # of a full disk the page itself will tell, which is written last
+            lacking[asset.name] = str(error)
+    return lacking
+
+
+def _few(lines: Sequence[str]) -> list[str]:
+    rest = len(lines) - _SHOWN_REMARKS
+    return [*lines[:_SHOWN_REMARKS], *([f"{rest} more files"] if rest > 0 else [])]
+
+
+def page_context(evidence: Evidence, page: _Page) -> dict[str, Any]:
     """What the two templates show, as plain values."""
-    shown = [figure for section in sections for figure in section.figures if not _twin(figure, section)]
+    listed = passports.passports(evidence)
     return {
         "version": __version__,
+        "policy": POLICY,
         "summary": passports.summary(evidence),
-        "reading": passports.how_to_read(evidence),
-        "sections": sections,
-        "figures": {section.anchor: [f for f in section.figures if f in shown] for section in sections},
-        "passports": passports.passports(evidence),
+        "reading": how_to_read(evidence),
+        "panels": page.panels,
+        "passports": listed,
+        "passport_data": _for_script(passports.hover_cards(listed)),
         "coverage": passports.coverage(evidence),
         "odd_views": odd_views(evidence),
         "failures": [(facts.folder.name, *failure) for facts in evidence.runs for failure in facts.failures],
         "provenance": passports.provenance(evidence),
-        "source": SOURCE,
+        "remarks": page.remarks,
     }
 
 
-def _twin(figure: Figure, section: Section) -> bool:
-    """Whether the same picture is also there as SVG, which the pages prefer."""
-    name = Path(figure.name)
-    return name.suffix == ".png" and any(f.name == f"{name.stem}.svg" for f in section.figures)
+def _for_script(content: Any) -> str:
+    """JSON that no text in it can lead out of the ``<script>`` around it."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def render_html(context: dict[str, Any]) -> str:
-    """The self-contained page."""
-    return _environment(escape=True).get_template("report.html.j2").render(**context)
+def render_html(shown: dict[str, Any]) -> str:
+    """The page, from what :func:`page_context` gives."""
+    return environment(escape=True).get_template("report.html.j2").render(**shown)
 
 
-def render_markdown(context: dict[str, Any]) -> str:
-    """The same in Markdown, with links to the picture files beside it."""
-    return _environment(escape=False).get_template("report.md.j2").render(**context)
-
-
-def _environment(*, escape: bool) -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("iper_bench.report", "templates"),
-        autoescape=escape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
-    environment.globals.update(
-        heading=render.heading,
-        comparison_note=render.comparison_note,
-        side_tables=render.side_tables,
-        missing_values=render.missing_values,
-        to_markdown=render.to_markdown,
-    )
-    return environment
+def render_markdown(shown: dict[str, Any]) -> str:
+    """The same in Markdown."""
+    return environment(escape=False).get_template("report.md.j2").render(**shown)

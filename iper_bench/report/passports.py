@@ -1,6 +1,4 @@
-"""The words and lists around the numbers: what was run, how to read it, what every number is, what is
-missing, where from.
-"""
+"""The words and lists around the numbers: what was run, what every number is, what is missing, where from."""
 
 from __future__ import annotations
 
@@ -8,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from iper_bench.averages import OVER_ALL_TRIALS, PAPER_BATCH
 from iper_bench.hashing import canonical_json
 from iper_bench.report.evidence import NOT_THE_PAPERS, Evidence, Measurement
 from iper_bench.report.numerals import percent
-from iper_bench.report.paper import SOURCE
 from iper_bench.report.source_views import odd_views
 
 DIRECTION_WORDS = {True: "higher is better", False: "lower is better", None: "no direction"}
@@ -41,7 +37,9 @@ class Passport:
 
 @dataclass(frozen=True)
 class Gap:
-    """A number that is missing or was measured on a part of its frames only."""
+    """A number that is missing or was measured on a part of its frames only. ``share``: its coverage as a
+    number to sort by, empty when unknown.
+    """
 
     number: str
     dataset: str
@@ -49,6 +47,7 @@ class Gap:
     clips: int
     missing: bool
     reason: str
+    share: str = ""
 
 
 def summary(evidence: Evidence) -> list[tuple[str, str]]:
@@ -85,42 +84,6 @@ def summary(evidence: Evidence) -> list[tuple[str, str]]:
     return [*lines, ("Not ended yet", ", ".join(unfinished))] if unfinished else lines
 
 
-def how_to_read(evidence: Evidence) -> list[str]:
-    """What may be compared with what, for the evidence at hand."""
-    text = [
-        "Numbers may be compared within one table: same dataset, protocol, sources, steps, definition "
-        "and feature network.",
-        f"Rows quoted from {SOURCE} were measured on other data with other feature networks. They show the "
-        "scale and the order of the published results; a difference to our rows means nothing.",
-        "A mean is taken over clips, so that a long clip counts as much as a short one; its interval says "
-        "how far it would move with other clips of the same kind. Distances between whole sets (FID, "
-        "Body-FD, Face-FD) have no clips and no interval.",
-        "A value that could not be computed is shown as missing with its reason, never as zero.",
-    ]
-    for profile in sorted({m.profile for m in evidence.measurements}, reverse=True):
-        why_not = evidence.why_not(profile)
-        if why_not is not None:
-            text.insert(1, f"Profile {profile}: {why_not}. Its numbers are {NOT_THE_PAPERS}.")
-    if any(m.average in OVER_ALL_TRIALS for m in evidence.measurements):
-        text.append(
-            "Columns averaged by batches follow the paper's evaluator: batches of "
-            f"{PAPER_BATCH} frames over all trials laid end to end, no mean over clips. aggregates.json "
-            "holds the means over clips and over frames beside."
-        )
-    if any(m.detections is not None for m in evidence.measurements):
-        text.append(
-            "A score of faces or bodies is read together with the table of detections below it: on how many "
-            "frames it stands, and how far it moves with what is done about the others."
-        )
-    fewest = min((m.clips for m in evidence.measurements if m.clip_values), default=None)
-    if fewest is not None and fewest < 10:
-        text.append(
-            f"Some numbers stand on {fewest} clips only. Percentile intervals over so few clips are too "
-            "narrow: take them as a hint."
-        )
-    return text
-
-
 def _with_mark(evidence: Evidence, profile: str) -> str:
     return profile if evidence.why_not(profile) is None else f"{profile} ({NOT_THE_PAPERS})"
 
@@ -145,6 +108,27 @@ def passports(evidence: Evidence) -> list[Passport]:
         )
         for (profile, metric, definition), held in sorted(found.items())
     ]
+
+
+def hover_cards(listed: Sequence[Passport]) -> dict[str, dict[str, Any]]:
+    """Definition -> ``title`` and ``lines`` (label, text): what is shown beside a number that is pointed
+    at.
+    """
+    cards: dict[str, dict[str, Any]] = {}
+    for one in listed:
+        lines = [
+            ("passport", one.definition),
+            ("direction", one.direction),
+            ("feature network", one.backbone),
+            ("meaning", one.summary),
+            ("paper", one.comparable),
+            *one.lines,
+        ]
+        cards[one.definition] = {
+            "title": f"{one.metric}, profile {one.profile}, {one.setting}",
+            "lines": [[label, text] for label, text in lines if text],
+        }
+    return cards
 
 
 def _not_comparable(why_not: str | None) -> str:
@@ -182,11 +166,19 @@ def coverage(evidence: Evidence) -> list[Gap]:
             coverage="–" if m.coverage is None else f"{percent(m.coverage)} ({m.count} of {m.total} frames)",
             clips=m.clips,
             missing=m.value is None,
-            reason=m.reason or "some frames were left out by the metric (no face or body found)",
+            reason=m.reason or _left_out(m),
+            share="" if m.coverage is None else f"{m.coverage:.6f}",
         )
         for m in evidence.measurements
         if m.value is None or m.reason or m.count < m.total
     ]
+
+
+def _left_out(m: Measurement) -> str:
+    """Why a metric gave no value for some frames, where the run says nothing of it."""
+    if m.detections is not None:
+        return "some frames were left out by the metric (no face or body found)"
+    return "some frames have no value by this metric (one over time has none for the first frames of a clip)"
 
 
 def provenance(evidence: Evidence) -> list[tuple[str, list[tuple[str, str]]]]:

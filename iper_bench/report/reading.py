@@ -19,6 +19,7 @@ from iper_bench.store.plan_file import plan_hash
 from iper_bench.store.row import Row
 from iper_bench.store.rows import read_rows
 from iper_bench.store.run_folder import RunFolder
+from iper_bench.store.shard import require_whole
 
 DIRECTIONS = {"higher": True, "lower": False}
 PAPER_TABLES = ("table1", "table2", "table3", "table4", "table5", "table6")
@@ -59,6 +60,7 @@ def read_run(path: Path) -> tuple[RunFacts, list[Measurement], dict[str, str]]:
     run.
     """
     folder = RunFolder.open(path)
+    require_whole(path)
     rows = read_rows(path)
     failures = folder.failures()
     if not rows and not failures:
@@ -125,13 +127,16 @@ def measurements_of(rows: Sequence[Row], trials: Mapping[str, int] | None = None
 
 def _measurement(entry: Mapping[str, Any], rows: Sequence[Row]) -> Measurement:
     clips = {} if entry["pooled"] else clip_means(rows)
+    found = {clip: value for clip, value in clips.items() if value is not None and clip != WHOLE_SET}
+    actors = {row.clip: row.actor for row in rows if row.clip in found}
     same = ("low", "high", "clips", "backbone", "definition", "reason", "average", "detections")
     return Measurement(
         **{name: entry[name] for name in (*KEY_FIELDS, *same, "actors", "actor_low", "actor_high")},
         value=entry["mean"],
         count=entry["frames"],
         total=entry["frames_total"],
-        clip_values={clip: value for clip, value in clips.items() if value is not None and clip != WHOLE_SET},
+        clip_values=found,
+        clip_actors=actors if all(actors.values()) else {},
     )
 
 
@@ -150,6 +155,13 @@ def _identity(rows: Iterable[Row], name: str, key: str) -> dict[str, str]:
     return {label: "; ".join(sorted(values)) for label, values in sorted(found.items())}
 
 
+def _add_commits(found: dict[str, set[str]], states: Any) -> None:
+    for name, state in sorted((states or {}).items()):
+        if state:
+            changed = " with changes" if state.get("changed") else ""
+            found.setdefault(f"commit of {name}", set()).add(f"{state.get('commit')}{changed}")
+
+
 def _provenance(rows: Iterable[Row], environment: Mapping[str, Any]) -> dict[str, str]:
     """Facts of the rows and of the machines that wrote them; several values of one fact are joined."""
     found: dict[str, set[str]] = {}
@@ -159,7 +171,9 @@ def _provenance(rows: Iterable[Row], environment: Mapping[str, Any]) -> dict[str
                 found.setdefault(key, set()).add(value)
     for machine in environment.get("environments", []):
         for key, value in machine.items():
-            if value is not None and key != "packages":
+            if key == "git":
+                _add_commits(found, value)
+            elif value is not None and key != "packages":
                 found.setdefault(key, set()).add(str(value))
         for package, number in sorted(machine.get("packages", {}).items()):
             if number is not None:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from iper_bench.report import detections
 from iper_bench.report.evidence import NOT_THE_PAPERS
-from iper_bench.report.numerals import MISSING
-from iper_bench.report.table import NOT_COMPARABLE_MARK, REFERENCES_TITLE, Cell, Column, Table, TableRow
+from iper_bench.report.numerals import FULL, MISSING
+from iper_bench.report.paper_layout_fill import PaperTable
+from iper_bench.report.table import Table
+from iper_bench.report.table_parts import NOT_COMPARABLE_MARK, REFERENCES_TITLE, Cell, Column, TableRow
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
-
-_FULL = "100 %"  # not repeated in every cell of the terminal
 
 
 def heading(column: Column, *, quoted: bool = False) -> str:
@@ -30,7 +30,7 @@ def heading(column: Column, *, quoted: bool = False) -> str:
         column.metric,
         column.arrow,
         "" if column.comparable else NOT_COMPARABLE_MARK,
-        f"({column.note})",
+        f"({column.note})" if column.note else "",
     ]
     return " ".join(word for word in words if word)
 
@@ -113,8 +113,35 @@ def _markdown_rows(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left:
     return [lines[0], f"|{rule}", *lines[1:], ""]
 
 
+def paper_to_markdown(table: PaperTable, *, level: int = 3) -> str:
+    """One of the paper's tables as GitHub Markdown: each group of columns by itself, ours above the
+    quoted.
+    """
+    lines = [f"{'#' * level} {table.title}", ""]
+    start = 0
+    for title, width in table.groups:
+        columns = table.columns[start : start + width]
+        ours, references, quoted = (
+            _narrowed(rows, start, width) for rows in (table.rows, table.references, table.quoted)
+        )
+        lines += [f"**{title}**", "", *_markdown_block("method", columns, [*ours, *_in_italics(references)])]
+        if quoted:
+            lines += [f"*{table.quoted_title}*", ""]
+            lines += _markdown_block("method", columns, quoted, quoted=True)
+        start += width
+    lines += [*(f"{note}  " for note in table.notes), "", *(f"* {MISSING} {line}" for line in table.lacking)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _narrowed(rows: Sequence[TableRow], start: int, width: int) -> list[TableRow]:
+    """The rows with some of their cells, without those that have none there."""
+    found = [TableRow(row.name, row.cells[start : start + width], row.title) for row in rows]
+    return [row for row in found if any(cell.text for cell in row.cells)]
+
+
 def _markdown_cell(cell: Cell) -> str:
-    value = f"**{cell.text}**" if cell.best else cell.text
+    value = f"**{cell.text}**" if cell.best else f"<u>{cell.text}</u>" if cell.second else cell.text
+    value += cell.shown.removeprefix(cell.text)
     return "<br>".join(part for part in (value, cell.interval, cell.actors, cell.coverage) if part)
 
 
@@ -172,10 +199,11 @@ def _rich_block(
             block.add_row(Text(REFERENCES_TITLE, style="dim"))
         cells = []
         for cell in row.cells:
-            text = Text(cell.text, style="bold" if cell.best else "")
-            for part in (cell.interval, "" if cell.coverage == _FULL else cell.coverage):
+            text = Text(cell.text, style="bold" if cell.best else "underline" if cell.second else "")
+            text.append(cell.shown.removeprefix(cell.text), style="not bold not underline")
+            for part in (cell.interval, "" if cell.coverage == FULL else cell.coverage):
                 if part:
-                    text.append(f"\n{part}", style="dim not bold")
+                    text.append(f"\n{part}", style="dim not bold not underline")
             cells.append(text)
         block.add_row(escape(row.name), *cells, style="dim" if place >= len(rows) else "")
     return block

@@ -19,9 +19,22 @@ from iper_bench.errors import UserError
 from iper_bench.report import paper
 from iper_bench.report.detections import DetectionRow, PolicyRow, detection_rows, policy_rows
 from iper_bench.report.evidence import NOT_THE_PAPERS, Bench, Evidence, Measurement
-from iper_bench.report.numerals import MISSING, digits_for, number, percent, span
+from iper_bench.report.numerals import digits_for
+from iper_bench.report.ranking import Standing
 from iper_bench.report.source_views import ODD_MARK, views_note
-from iper_bench.report.statistics import FEWEST_CLIPS, paired, separable
+from iper_bench.report.table_parts import (
+    NOT_COMPARABLE_MARK,
+    NOT_FOR_THIS,
+    NOT_MEASURED,
+    Cell,
+    Column,
+    TableRow,
+    cell_of,
+    marks,
+    marks_note,
+    quoted_cell,
+    rank_of,
+)
 
 #: columns of the paper's Table 1, in its order
 LAYOUT: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -38,61 +51,14 @@ QUOTED = {
     "appearance_transfer": ("table3", "Table 3"),
     "novel_view": ("table4", "Table 4"),
 }
-REFERENCES_TITLE = "references"
 REFERENCES_NOTE = (
     "References calibrate the numbers and are never bold. Made from the sources, as any method could: "
     "copy-source, nearest-source (the source in the nearest pose), warp. Made from what no method sees: "
     "other-person (a source of the next person), truth-shift[k] (the truth k pixels to the right), "
     "truth-blur[s] (under a Gaussian of s pixels), truth-jpeg[q] (through JPEG of quality q)."
 )
-NOT_COMPARABLE_MARK = "‡"  # beside everything that was not measured by the definitions of the paper
 
 Shown = Mapping[tuple[str, str, str], Measurement]  # (method, setting, metric)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One metric in one setting. ``note`` is the number of its footnote; ``comparable``: whether it may stand
-    beside the paper's values.
-    """
-
-    setting: str
-    metric: str
-    higher_is_better: bool | None
-    digits: int
-    note: int
-    comparable: bool
-
-    @property
-    def arrow(self) -> str:
-        """Direction of improvement, empty when unknown."""
-        return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What stands in one place: the number, its interval over clips and over actors, its coverage; ``reason``
-    when the number is missing.
-    """
-
-    text: str
-    interval: str = ""
-    coverage: str = ""
-    best: bool = False
-    reason: str | None = None
-    actors: str = ""
-
-
-NOT_MEASURED = Cell(MISSING, reason="not measured")
-NOT_FOR_THIS = Cell("")  # a reference where there is nothing to make it from
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """A method and its cells, one per column of the table."""
-
-    name: str
-    cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
@@ -202,51 +168,55 @@ def _table(
 ) -> Table:
     why_not = evidence.why_not(bench.profile)
     numbered: dict[str, int] = {}  # text of a definition note -> its number
+    kinds = evidence.references
     columns = []
+    measured: dict[tuple[str, str], list[Measurement]] = {}
     for setting, metric in listed:
         values = [m for m in shown.values() if (m.setting, m.metric) == (setting, metric)]
         example = next((m for m in values if m.backbone), values[0])
+        measured[setting, metric] = values
         columns.append(
             Column(
                 setting=setting,
                 metric=metric,
                 higher_is_better=evidence.higher_is_better.get(metric),
                 digits=digits_for([abs(m.value) for m in values if m.value is not None]),
-                note=numbered.setdefault(_definition_note(bench, example, why_not), len(numbered) + 1),
+                note=numbered.setdefault(definition_note(bench.profile, example, why_not), len(numbered) + 1),
                 comparable=why_not is None,
+                definition=example.definition,
             )
         )
+    earned = marks(measured, {(c.setting, c.metric): c.higher_is_better for c in columns}, kinds)
     methods = sorted({m.method for m in shown.values()})
-    kinds = evidence.references
     labels = {name: name if name in kinds else _label(name, shown.values(), steps) for name in methods}
-    best = {(c.setting, c.metric): _best(shown, methods, c, kinds) for c in columns}
     rows: list[TableRow] = []
     references: list[TableRow] = []
-    for name in sorted(methods, key=lambda name: _rank(kinds.get(name))):
-        cells = tuple(_cell(shown, name, c, best[c.setting, c.metric] == name) for c in columns)
-        if name in kinds:
-            cells = tuple(NOT_FOR_THIS if cell == NOT_MEASURED else cell for cell in cells)
+    for name in sorted(methods, key=lambda name: rank_of(kinds.get(name))):
+        cells = tuple(
+            _cell(
+                shown.get((name, c.setting, c.metric)),
+                c,
+                earned.of((c.setting, c.metric), name),
+                name in kinds,
+            )
+            for c in columns
+        )
         (references if name in kinds else rows).append(TableRow(labels[name], cells))
     views = views_note(evidence, bench, sn)
     return Table(
         bench=bench,
         sn=sn,
         steps=steps,
-        title=_title(bench, sn, steps, why_not) + (f" {ODD_MARK}" if views else ""),
+        title=_title(bench, sn, steps, why_not, shown.values()) + (f" {ODD_MARK}" if views else ""),
         columns=tuple(columns),
         rows=tuple(rows),
         quoted=_quoted(bench, columns),
         quoted_title=_quoted_title(bench),
-        notes=_notes(numbered, shown.values(), kinds),
+        notes=_notes(numbered, shown.values(), kinds, earned.cautions),
         why_not=why_not,
         views_note=views,
         references=tuple(references),
     )
-
-
-def _rank(kind: str | None) -> int:
-    """Methods first, then references from the worst to the nearest to the truth."""
-    return ("others", "sources", "truth").index(kind) + 1 if kind in ("others", "sources", "truth") else 0
 
 
 def _at(chosen: Sequence[Measurement], steps: int) -> Shown:
@@ -282,40 +252,10 @@ def _label(name: str, shown: Iterable[Measurement], steps: int) -> str:
     return f"{name} (T\u00a0=\u00a00)" if other else name
 
 
-def _cell(shown: Shown, method: str, column: Column, best: bool) -> Cell:
-    found = shown.get((method, column.setting, column.metric))
+def _cell(found: Measurement | None, column: Column, standing: Standing | None, reference: bool) -> Cell:
     if found is None:
-        return NOT_MEASURED
-    coverage = "" if found.coverage is None else percent(found.coverage)
-    if found.value is None:
-        return Cell(MISSING, coverage=coverage, reason=found.reason or "no reason on record")
-    actors = span(found.actor_low, found.actor_high, column.digits)
-    return Cell(
-        number(found.value, column.digits),
-        span(found.low, found.high, column.digits),
-        coverage,
-        best,
-        found.reason,
-        # one clip per actor: the interval over clips says it already
-        f"{found.actors} actors {actors}" if actors and (found.actors or 0) < found.clips else "",
-    )
-
-
-def _best(shown: Shown, methods: Sequence[str], column: Column, kinds: Mapping[str, str]) -> str | None:
-    if column.higher_is_better is None:
-        return None
-    rivals = [name for name in methods if kinds.get(name, "sources") == "sources"]
-    found = [shown.get((name, column.setting, column.metric)) for name in rivals]
-    valued = [m for m in found if m is not None and m.value is not None]
-    if len(valued) < 2:
-        return None
-    sign = 1.0 if column.higher_is_better else -1.0
-    first = max(valued, key=lambda m: sign * (m.value or 0.0))
-    if first.method in kinds:
-        return None
-    others = [m for m in valued if m is not first]
-    apart = all(separable(sign * paired(first.clip_values, other.clip_values)) for other in others)
-    return first.method if apart else None
+        return NOT_FOR_THIS if reference else NOT_MEASURED
+    return cell_of(found, column.digits, standing)
 
 
 def _quotes(bench: Bench) -> list[paper.Quote]:
@@ -330,10 +270,10 @@ def _quotes(bench: Bench) -> list[paper.Quote]:
 
 def _quoted(bench: Bench, columns: Sequence[Column]) -> tuple[TableRow, ...]:
     quotes, single = _quotes(bench), bench.task in TASK_TITLES
-    printed = {(q.method, "self" if single else q.trial_setting, q.metric): q.printed for q in quotes}
+    printed = {(q.method, "self" if single else q.trial_setting, q.metric): q for q in quotes}
     rows = []
     for method in dict.fromkeys(q.method for q in quotes):
-        cells = [Cell(printed.get((method, c.setting, c.metric), "")) for c in columns]
+        cells = [quoted_cell(printed.get((method, c.setting, c.metric))) for c in columns]
         if any(cell.text for cell in cells):
             rows.append(TableRow(method, tuple(cells)))
     return tuple(rows)
@@ -345,23 +285,33 @@ def _quoted_title(bench: Bench) -> str:
     return f"quoted from {paper.SOURCE}, {words}{dataset}; {paper.NOT_COMPARABLE}"
 
 
-def _title(bench: Bench, sn: int, steps: int, why_not: str | None) -> str:
+def _title(bench: Bench, sn: int, steps: int, why_not: str | None, measured: Iterable[Measurement]) -> str:
     warning = "" if why_not is None else f" ({NOT_THE_PAPERS})"
-    return f"sn = {sn}, T = {steps}: {bench.dataset}, profile {bench.profile}{warning}"
+    return f"sn = {sn}, T = {steps}: {bench.dataset}, profile {bench.profile}{seeds_words(measured)}{warning}"
 
 
-def _definition_note(bench: Bench, example: Measurement, why_not: str | None) -> str:
+def seeds_words(measured: Iterable[Measurement]) -> str:
+    """``", mean over 3 seeds (0, 1, 2)"`` where any number stands on several seeds, else nothing."""
+    most = max((m.seeds for m in measured), key=len, default=())
+    if len(most) < 2:
+        return ""
+    return f", mean over {len(most)} seeds ({', '.join(map(str, most))})"
+
+
+def definition_note(profile: str, example: Measurement, why_not: str | None) -> str:
     mark = "" if why_not is None else f" {NOT_COMPARABLE_MARK}"
     network = example.backbone or "none (pixels)"
     rule = f", averaged by {example.average}" if example.average in OVER_ALL_TRIALS else ""
     return (
-        f"{example.metric}{mark}: definition {bench.profile} {example.definition}, feature network {network}"
-        f"{rule}"
+        f"{example.metric}{mark}: definition {profile} {example.definition}, feature network {network}{rule}"
     )
 
 
 def _notes(
-    definitions: Iterable[str], measured: Iterable[Measurement], kinds: Mapping[str, str]
+    definitions: Iterable[str],
+    measured: Iterable[Measurement],
+    kinds: Mapping[str, str],
+    cautions: Sequence[str],
 ) -> tuple[str, ...]:
     listed = list(measured)
     references = any(m.method in kinds for m in listed)
@@ -378,10 +328,23 @@ def _notes(
             + (", 0 for a batch in which no frame counts." if "zero" in rule else ".")
             for rule in rules
         ),
-        "Bold: better than every other method here"
-        + (" and the references made from the sources" if references else "")
-        + "; the 95 % interval of the paired difference over clips "
-        f"excludes 0 (at least {FEWEST_CLIPS} common clips, sign-flip p below 0.05). Where nothing is bold, "
-        "nothing is proven best.",
+        marks_note(references),
+        *cautions,
+        *_seeds_notes(listed),
         *([REFERENCES_NOTE] if references else []),
     )
+
+
+def _seeds_notes(measured: Sequence[Measurement]) -> list[str]:
+    """What is to be said where methods stand on different numbers of seeds."""
+    counts: dict[str, int] = {}
+    for m in measured:
+        counts[m.method] = max(counts.get(m.method, 0), len(m.seeds))
+    most = max(counts.values(), default=1)
+    single = sorted(name for name, count in counts.items() if count < most)
+    if not single:
+        return []
+    return [
+        f"Fewer seeds: {', '.join(f'{name} ({counts[name]})' for name in single)}; methods that do not train "
+        "have one."
+    ]

@@ -18,7 +18,7 @@ from iper_bench.metrics.scorer import is_pooled
 from iper_bench.metrics.scores import SetFeatures
 from iper_bench.metrics.weights import MissingWeightsError
 from iper_bench.run.clip_scores import Measures
-from iper_bench.store.format import FORMAT
+from iper_bench.store.format import RESULT_FORMAT
 
 STATISTIC = "frechet"
 OPTION = "--fd-curve"
@@ -66,7 +66,7 @@ def distance_curves(
         except (MissingWeightsError, UndefinedError) as error:
             curve["reason"] = str(error)
         curves.append(curve)
-    return {"format": FORMAT, "setting": setting, "seed": SEED, "curves": curves}
+    return {"format": RESULT_FORMAT, "setting": setting, "seed": SEED, "curves": curves}
 
 
 def _distances(measures: Measures, setting: Setting) -> list[tuple[str, Any]]:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from iper_bench.body.rasteriser import chosen_backend
+from iper_bench.run.git_state import git_states
 
 PACKAGES = (
     *("iper-bench", "torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "pillow"),
@@ -18,8 +20,8 @@ PACKAGES = (
 )
 
 
-def environment(device: str, seed: int) -> dict[str, Any]:
-    """Versions of the packages that can change a digit, the machine, the seed."""
+def environment(device: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """Versions of the packages that can change a digit, the machine, the commits, the seeds."""
     import torch
 
     cuda = torch.cuda.is_available()
@@ -28,13 +30,15 @@ def environment(device: str, seed: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
+        "processor": _processor(),
         "cpus": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": device,
         "rasteriser": chosen_backend(),
         "gpu": torch.cuda.get_device_name() if cuda else None,
         "cuda": torch.version.cuda if cuda else None,
-        "seed": seed,
+        "git": git_states(),
+        "seeds": list(seeds),
     }
 
 
@@ -56,6 +60,16 @@ def provenance(current: Mapping[str, Any], protocol_hash: str, fingerprint: str)
         "protocol": protocol_hash,
         "dataset": fingerprint,
     }
+
+
+def _processor() -> str | None:
+    """The model of the processor in words, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return platform.processor() or None
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or None
 
 
 def _version(name: str) -> str | None:

@@ -94,7 +94,7 @@ def _measured(handed: Handed, references: Any, measures: Measures, *, per_frame:
     setting = cast(Setting, handed.setting)
     measures.suite(setting)  # unknown names are told before anything is read
     comparisons = compare_with_references(handed, references)
-    facts = provenance(environment(measures.device, 0), FILES, FILES)
+    facts = provenance(environment(measures.device, (0,)), FILES, FILES)
     scores = score_clips(comparisons, measures, setting, FILES, facts)
     return frame_table(scores, comparisons) if per_frame else clip_table(scores)
 

@@ -23,7 +23,7 @@ from iper_bench.report import plan_reading
 from iper_bench.run.attribution import Batch, Boxes, Frames
 from iper_bench.run.material import BATCH, Material
 from iper_bench.run.preflight_expected import ONE, Expectation, chosen, expect_references
-from iper_bench.store.pictures import FrameFolder
+from iper_bench.store.pictures import StoredFrames
 from iper_bench.store.row import Row
 from iper_bench.store.rows import WHOLE_SET, unit_rows
 from iper_bench.store.run_folder import RunFolder
@@ -276,7 +276,7 @@ def _frames(runs: Any) -> tuple[int, ...] | None:
     return tuple(index for first, last in runs for index in range(first, last + 1))
 
 
-def _of_trial(material: Material, predictions: FrameFolder, limit: int, boxed: bool) -> Iterator[Batch]:
+def _of_trial(material: Material, predictions: StoredFrames, limit: int, boxed: bool) -> Iterator[Batch]:
     """Predictions with their truths, or predictions and then the real frames."""
     trial = material.trial
     count = min(limit, len(trial.target_frames))

@@ -121,7 +121,7 @@ def _comparisons(request: ScoreRequest, setting: Setting) -> tuple[Iterable[Comp
         numbering=request.numbering,
         partial=request.partial,
     )
-    here = environment(request.measures.device, 0)
+    here = environment(request.measures.device, (0,))
     if request.references is not None:
         for typed, option in (
             (request.protocol, "--protocol"),
@@ -200,7 +200,7 @@ def run_request(request: ScoreRequest) -> RunRequest:
         sn=tuple(plan["sn"]),
         steps=tuple(plan["steps"]),
         settings=tuple(plan["settings"]),
-        seed=int(plan["seed"]),
+        seeds=tuple(plan["seeds"]),
         limit=plan["limit"],
         profiles=measures.profiles or tuple(plan["profiles"]),
         metrics=measures.metrics,

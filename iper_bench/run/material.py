@@ -22,6 +22,7 @@ from iper_bench.methods.method import Sources, Targets
 from iper_bench.methods.predicted_track import predicted_track
 from iper_bench.protocol.trial import SELF, Trial
 from iper_bench.run.boxes import Boxes, person_boxes
+from iper_bench.run.part_maps import PartMaps, shared_part_maps
 from iper_bench.store.exhibit import Exhibit
 
 BATCH = 16  # frames decoded at once; the official loader's batch
@@ -116,8 +117,21 @@ class Material:
     def _boxes_of_track(self, track: BodyTrack, clip: Clip) -> Boxes:
         return person_boxes(load_body(self.dataset.body), track, clip.size)
 
+    @cached_property
+    def truth_parts(self) -> PartMaps | None:
+        """Which part of the body every pixel of every true frame shows, or ``None`` without paired truth;
+        drawn when first asked for and kept compressed.
+        """
+        frames = self.trial.truth_frames
+        if frames is None:
+            return None
+        clip = self.target_clip
+        return shared_part_maps(load_body(self.dataset.body), clip.track.take(frames), clip.size)
+
     def show(self, exhibit: Exhibit) -> None:
-        """Write the sources of every sn and some reference and truth frames, unless they are there."""
+        """Write the sources of every sn, some reference and truth frames, and films of all target frames and
+        of the truth where it is another, unless they are there.
+        """
         if exhibit.complete():
             return
         sources = sorted({frame for frames in self.trial.sources.values() for frame in frames})
@@ -139,7 +153,16 @@ class Material:
             clothes = sorted({frame for frames in reference.sources.values() for frame in frames})
             worn = self.dataset.clip(reference.clip).frames(clothes)
             pictures["clothes"] = dict(zip(clothes, worn, strict=True))
-        exhibit.write(pictures)
+        exhibit.write(pictures, self._films())
+
+    def _films(self) -> dict[str, Iterator[Images]]:
+        """Films of an exhibit; one is enough where the truth is what drives."""
+        films = {}
+        if self.trial.truth_frames is not None:
+            films["truth"] = stream(self.target_clip, self.trial.truth_frames)
+        if self.trial.truth_frames != self.trial.target_frames:
+            films["reference"] = stream(self.target_clip, self.trial.target_frames)
+        return films
 
 
 def masks_origin(dataset: Dataset, trials: Sequence[Trial]) -> str:

@@ -19,7 +19,7 @@ from iper_bench.protocol.trial import SELF, Trial
 from iper_bench.protocol.trials import SETTINGS, build_trials, held_repairs
 from iper_bench.run.material import DATASETS_OWN, masks_origin
 from iper_bench.run.other_people import OtherPeople
-from iper_bench.run.unit import Unit, trial_content, trial_id
+from iper_bench.run.unit import Unit, trial_content, trial_id, trial_text
 from iper_bench.store.plan_file import plan_hash
 
 SHOWN_UNITS = 12  # lines of units in the description; the rest is counted
@@ -32,21 +32,25 @@ class Grid:
     Attributes
     ----------
     sn, steps, settings: rising, without repetition (see :meth:`of`).
-    seed: of personalisation. limit: first N source clips of the protocol, ``None`` = all.
+    seeds: of personalisation, rising. limit: first N source clips of the protocol, ``None`` = all.
     """
 
     sn: tuple[int, ...]
     steps: tuple[int, ...]
     settings: tuple[str, ...]
-    seed: int
+    seeds: tuple[int, ...]
     limit: int | None
 
     @staticmethod
     def of(
-        sn: Sequence[int], steps: Sequence[int], settings: Sequence[str], seed: int, limit: int | None
+        sn: Sequence[int],
+        steps: Sequence[int],
+        settings: Sequence[str],
+        seeds: Sequence[int],
+        limit: int | None,
     ) -> Grid:
         """Check and order. Raises UserError for an empty list, a number out of range, an unknown setting."""
-        for values, least, option in ((sn, 1, "--sn"), (steps, 0, "--steps")):
+        for values, least, option in ((sn, 1, "--sn"), (steps, 0, "--steps"), (seeds, 0, "--seeds")):
             if not values or min(values) < least:
                 raise UserError(f"found {list(values)}", where=option, expected=f"numbers of {least} or more")
         for setting in settings:
@@ -56,10 +60,10 @@ class Grid:
             raise UserError("no setting", where="--settings", expected=" or ".join(SETTINGS))
         if limit is not None and limit < 1:
             raise UserError(f"found {limit}", where="--limit", expected="1 or more")
-        if seed < 0:
-            raise UserError(f"found {seed}", where="--seed", expected="0 or more")
         ordered = tuple(setting for setting in SETTINGS if setting in settings)
-        return Grid(tuple(sorted(set(sn))), tuple(sorted(set(steps))), ordered, seed, limit)
+        rising = (tuple(sorted(set(values))) for values in (sn, steps, seeds))
+        numbers, along, drawn = rising
+        return Grid(numbers, along, ordered, drawn, limit)
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ class Plan:
             + (f"; mattes: {data['mattes']}" if "mattes" in data else ""),
             f"protocol {plan['protocol']['name']} (hash {plan['protocol']['hash']}); {', '.join(settings)}",
             *_edition(plan["protocol"]),
-            f"sn {_list(plan['sn'])}; T {_list(plan['steps'])}; seed {plan['seed']}",
+            f"sn {_list(plan['sn'])}; T {_list(plan['steps'])}; "
+            f"seed{'s' * (len(plan['seeds']) > 1)} {_list(plan['seeds'])}",
             f"profiles {_list(plan['profiles'])}",
             "methods",
             *methods,
@@ -129,6 +134,7 @@ def make_plan(
     protocol: Protocol,
     grid: Grid,
     definitions: Mapping[str, Any],
+    behind: Mapping[str, str] | None = None,
 ) -> Plan:
     """Resolve a plan.
 
@@ -137,6 +143,7 @@ def make_plan(
     methods: by label; those that do not train are planned at T = 0 only, references only where there is what
         they are made from.
     definitions: profile -> plain description of its metrics, which enters the plan's hash.
+    behind: label -> the method that it stands for, where the label does not say it.
 
     Raises
     ------
@@ -173,7 +180,13 @@ def make_plan(
         others = OtherPeople.of(protocol, dataset, built, grid.limit)
     units = _units(methods, dataset, grid, trials, others)
     document = _document(dataset, protocol, grid, definitions, trials)
-    document["methods"] = [_method_entry(name, methods[name], units, others) for name in sorted(methods)]
+    document["methods"] = [
+        {
+            **_method_entry(name, methods[name], units, others),
+            **({"method": behind[name]} if behind and name in behind else {}),
+        }
+        for name in sorted(methods)
+    ]
     return Plan(units, tuple(trials), protocol.hash, document)
 
 
@@ -184,23 +197,29 @@ def _units(
     trials: Sequence[Trial],
     others: OtherPeople | None,
 ) -> tuple[Unit, ...]:
-    """In the order of work."""
+    """In the order of work: units that share a personalisation stand together, T rising."""
+    by_clip: dict[str, list[Trial]] = {}
+    for trial in trials:
+        by_clip.setdefault(trial.source_clip, []).append(trial)
+    texts = {(place, sn): trial_text(trial, sn) for place, trial in enumerate(trials) for sn in grid.sn}
+    places = {id(trial): place for place, trial in enumerate(trials)}
 
-    def unit(name: str, trial: Trial, sn: int, steps: int) -> Unit:
+    def unit(name: str, trial: Trial, sn: int, steps: int, seed: int) -> Unit:
         shown = others.beside(trial, sn) if others and made_from(methods[name]) == OTHERS else None
-        identity = methods[name].identity
         return Unit(
-            *(name, identity, trial, sn, steps, grid.seed, dataset.fingerprint, dataset.image_size, shown)
+            *(name, methods[name].identity, trial, sn, steps, seed, dataset.fingerprint),
+            *(dataset.image_size, shown, (trial, sn, texts[places[id(trial)], sn])),
         )
 
     return tuple(
-        unit(name, trial, sn, steps)
+        unit(name, trial, sn, steps, seed)
         for name in sorted(methods)
-        for clip in dict.fromkeys(trial.source_clip for trial in trials)
+        for clip in by_clip
         for sn in grid.sn
+        for seed in (grid.seeds if methods[name].trains else grid.seeds[:1])
         for steps in (grid.steps if methods[name].trains else (0,))
-        for trial in trials
-        if trial.source_clip == clip and _applies(methods[name], trial, sn, others)
+        for trial in by_clip[clip]
+        if _applies(methods[name], trial, sn, others)
     )
 
 
@@ -227,6 +246,22 @@ def _method_entry(
         if others.lacking:
             entry["lacking"] = others.lacking
     return entry
+
+
+def does_task(method: Benchmarked, protocol: Protocol) -> bool:
+    """Whether a method does the protocol's task: by the ``tasks`` that it states, and in appearance transfer
+    by whether it can take people apart. References do all.
+    """
+    tasks: Sequence[str] | None = getattr(method, "tasks", None)
+    if tasks is not None and protocol.task not in tasks:
+        return False
+    if protocol.task != TRANSFER or isinstance(method, Reference | FolderMethod):
+        return True
+    try:
+        several_people(method, "")
+    except UserError:
+        return False
+    return True
 
 
 def _require_task(methods: Mapping[str, Benchmarked], protocol: Protocol) -> None:
@@ -297,7 +332,7 @@ def _document(
         "sn": list(grid.sn),
         "steps": list(grid.steps),
         "settings": list(grid.settings),
-        "seed": grid.seed,
+        "seeds": list(grid.seeds),
         "limit": grid.limit,
         "profiles": {name: definitions[name] for name in sorted(definitions)},
         "trials": {trial_id(trial): trial_content(trial) for trial in trials},

@@ -14,6 +14,11 @@ from iper_bench.store.failure import Failure
 SETTINGS = ("self", "cross")
 DEFAULT_SN = (2,)  # front and back: the fewest views that show a whole person
 DEFAULT_STEPS = (0,)  # no personalisation: what every method can do
+DEFAULT_SEEDS = (0,)
+PNG, FFV1, NOT_KEPT = "png", "ffv1", "none"
+KEPT = (PNG, FFV1, NOT_KEPT)  # how predicted frames are kept
+LOCAL, RAY, SLURM = "local", "ray", "slurm"
+EXECUTORS = (LOCAL, RAY, SLURM)
 DEFAULT_PROFILES = ("offline",)  # the profile whose weights come with pip
 # exit status of a run that ended with failed units (0 ok, 1 gate, 2 user, 70 bug, 130 Ctrl-C)
 UNITS_FAILED = 3
@@ -39,7 +44,9 @@ class RunRequest:
     sn: numbers of sources, each among the protocol's ``source_counts``.
     steps: personalisation steps T, each 0 or more; methods that do not train are evaluated once, at T = 0.
     settings: of ``"self"`` and ``"cross"``.
-    seed: of personalisation, 0 or more.
+    seeds: of personalisation, 0 or more each; methods that do not train are evaluated with the first alone.
+    only: of the plan's units those whose id begins with one of these words, or whose name holds one; the
+        others stay undone.
     limit: evaluate the protocol's first N source clips only; ``None`` means all.
     profiles: metric profiles.
     metrics: what of the profiles is measured; ``None`` means their defaults, ``("all",)`` everything.
@@ -47,7 +54,15 @@ class RunRequest:
     size: side of the frames in pixels; ``None`` means the dataset's own.
     weights_dir: folder of metric weights that pip does not bring.
     device: torch device on which the metrics are measured.
-    keep_predictions: keep every predicted frame as PNG; without them the run cannot be scored again.
+    predictions: how predicted frames are kept: ``"png"``, ``"ffv1"`` (one lossless video per unit, smaller)
+        or ``"none"``, without which the run cannot be scored again.
+    measure: measure what is predicted; without it only frames are made, to be measured later.
+    executor: ``"local"``, ``"ray"`` or ``"slurm"``. jobs: processes of the local one at most; 0 for as many
+        as there are cores.
+    executor_options: of the executor, such as ``("address", "auto")`` or ``("partition", "gpu")``.
+    shard: number i and count n: only this part of the plan is done, into a folder of its own.
+    trackers: where the results are logged as well.
+    leave_out_unfit: evaluate only those methods that do the protocol's task, instead of refusing the others.
     retry_failed: run units again whose failure is on record; without it they are counted and left alone.
     dry_run: resolve and describe the plan; compute and write nothing.
     """
@@ -61,7 +76,7 @@ class RunRequest:
     sn: tuple[int, ...] = DEFAULT_SN
     steps: tuple[int, ...] = DEFAULT_STEPS
     settings: tuple[str, ...] = SETTINGS
-    seed: int = 0
+    seeds: tuple[int, ...] = DEFAULT_SEEDS
     limit: int | None = None
     profiles: tuple[str, ...] = DEFAULT_PROFILES
     metrics: tuple[str, ...] | None = None
@@ -69,10 +84,18 @@ class RunRequest:
     size: int | None = None
     weights_dir: Path | None = None
     device: str = "cpu"
-    keep_predictions: bool = True
+    predictions: str = PNG
     retry_failed: bool = False
     dry_run: bool = False
     references: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    measure: bool = True
+    executor: str = LOCAL
+    jobs: int = 1
+    executor_options: tuple[tuple[str, str], ...] = ()
+    shard: tuple[int, int] | None = None
+    trackers: tuple[str, ...] = ()
+    leave_out_unfit: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,9 +110,14 @@ class RunReport:
     total: units of the plan.
     kept: units that were finished before this command.
     done: units finished by this command.
-    left: units that were not attempted (scoring alone renders none).
+    left: units that were not attempted (scoring alone renders none; ``only`` and ``shard`` leave others
+        alone).
+    predicted: whether only frames were made.
+    left_out: methods that do not do the protocol's task and were left out, with the reason.
     failures: failed units of the plan, of this command or on record.
-    aggregates: the file of aggregates, or ``None`` in a dry run.
+    aggregates: the file of aggregates, or ``None`` where there is none: of a dry run, a shard, predictions
+        alone.
+    dry: whether it was a dry run.
     """
 
     out: Path
@@ -99,8 +127,11 @@ class RunReport:
     kept: int = 0
     done: int = 0
     left: int = 0
+    predicted: bool = False
+    left_out: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = field(default=())
     aggregates: Path | None = None
+    dry: bool = False
 
     @property
     def exit_status(self) -> int:
@@ -110,11 +141,14 @@ class RunReport:
     @property
     def summary(self) -> str:
         """One line for the end of a command."""
-        if self.aggregates is None:
+        if self.dry:
             return f"dry run: {self.total} units, nothing computed"
-        line = f"{self.out}: {self.total} units, {self.done} computed, {self.kept} kept from before"
+        verb = "predicted" if self.predicted else "computed"
+        line = f"{self.out}: {self.total} units, {self.done} {verb}, {self.kept} kept from before"
         if self.left:
-            line += f", {self.left} without predictions left alone"
+            line += f", {self.left} left alone"
+        if self.left_out:
+            line += f"; left out: {', '.join(self.left_out)}"
         if self.failures:
             first = self.failures[0].reason[:LONGEST_REASON]
             line += (

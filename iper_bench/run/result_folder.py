@@ -17,7 +17,7 @@ from typing import Any
 from iper_bench.atomic import explain, write_json
 from iper_bench.data.frame_name import printable
 from iper_bench.errors import UserError
-from iper_bench.store.format import FORMAT, check_format
+from iper_bench.store.format import RESULT_FORMAT, check_result_format
 from iper_bench.store.intervals import BOOTSTRAP_SEED, CONFIDENCE, RESAMPLES
 from iper_bench.store.plan_file import PLAN_FILE
 from iper_bench.store.row import Row
@@ -73,13 +73,13 @@ def write_result(
         raise explain(error, str(path)) from error
     interval = {"confidence": CONFIDENCE, "resamples": RESAMPLES, "seed": BOOTSTRAP_SEED}
     aggregates = {
-        "format": FORMAT,
+        "format": RESULT_FORMAT,
         "interval": {**interval, "unit": "clip", "beside": "actor"},
         "entries": list(entries),
     }
     write_json(folder / AGGREGATES_FILE, aggregates)
     content = {
-        "format": FORMAT,
+        "format": RESULT_FORMAT,
         "rows": [row.to_json() for row in rows],
         "definitions": {passport: dict(one) for passport, one in definitions.items()},
     }
@@ -99,7 +99,7 @@ def read_result(folder: Path) -> Result:
         ) from error
     except (ValueError, RecursionError) as error:
         raise UserError("damaged: not JSON", where=where, hint="iper-bench score --out again") from error
-    check_format(content, where)
+    check_result_format(content, where)
     try:
         rows = [Row.from_json(row) for row in content["rows"]]
         return Result(rows, {str(key): dict(one) for key, one in content["definitions"].items()})

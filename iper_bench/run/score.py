@@ -11,22 +11,27 @@ from iper_bench.errors import UserError
 from iper_bench.methods.method import Sources, Subject
 from iper_bench.methods.method_choice import Benchmarked, read_choices
 from iper_bench.protocol.schema import Protocol
-from iper_bench.run.benchmark import evaluate, open_data, plan_of
+from iper_bench.run.benchmark import evaluate
+from iper_bench.run.opened import open_data, plan_of
+from iper_bench.run.plan import Plan
 from iper_bench.run.request import RunReport, RunRequest
 from iper_bench.run.scoring import Scorer, SuiteScorer
-from iper_bench.store.plan_file import difference
+from iper_bench.store.plan_file import definition_hashes, difference
 from iper_bench.store.run_folder import RunFolder
 
 
 def score(request: RunRequest) -> RunReport:
-    """Measure the predictions of a run again, by the request's profiles.
+    """Measure the predictions of a run, by the request's profiles: those of units that have no rows yet
+    (``iper-bench predict`` made them), and again those of units whose rows are by other definitions.
 
-    The request is that of the run with other ``profiles``, ``weights_dir`` or ``device``.
+    The request is that of the run with other ``profiles``, ``weights_dir`` or ``device``. Units that have
+    neither rows nor predictions are left alone.
 
     Raises
     ------
-    UserError when the folder holds no run, one that differs in more than its profiles, or finished units
-    without predictions (their rows would be lost).
+    UserError when the folder holds no run, one that differs in more than its profiles, or units that were
+    measured by other definitions and whose predictions are gone (their rows would be lost). Nothing was
+    changed then.
     """
     scorer = SuiteScorer(
         request.profiles,
@@ -48,33 +53,44 @@ def score_with(request: RunRequest, protocol: Protocol, dataset: Dataset, scorer
     where = difference(_without_profiles(folder.plan), _without_profiles(plan.document))
     if where is not None:
         raise UserError(f"holds another plan: {where}", where=str(request.out), expected="the same plan")
-    finished = set(folder.unit_ids())
-    bare = [
-        unit
-        for unit in plan.units
-        if unit.id in finished and not folder.predictions(unit.id).sound(unit.frame_count)
-    ]
-    if bare:
-        raise UserError(
-            f"the predictions of {len(bare)} finished units are not there, first {bare[0].name}",
-            where=str(request.out),
-            expected="a run that kept its predictions",
-            hint=f"iper-bench run --out {request.out.with_name(request.out.name + '-2')}",
-        )
+    _require_predictions(folder, plan)
     if not request.dry_run and folder.plan != plan.document:
         with folder.locked():
             folder.replace_plan(plan.document)
     return evaluate(request, protocol, dataset, methods, scorer, render=False)
 
 
+def _require_predictions(folder: RunFolder, plan: Plan) -> None:
+    """Raise UserError when rows would become stale whose predictions cannot be measured again."""
+    finished, wanted = set(folder.unit_ids()), definition_hashes(plan.document["profiles"])
+    bare = [
+        unit
+        for unit in plan.units
+        if unit.id in finished
+        and folder.definitions(unit.id) != wanted
+        and not folder.predictions(unit.id).sound(unit.frame_count)
+    ]
+    if bare:
+        raise UserError(
+            f"the predictions of {len(bare)} finished units are not there or damaged, first {bare[0].name}",
+            where=str(folder.predictions(bare[0].id).path),
+            expected="the frames of every unit that has rows, which would be lost; nothing was changed",
+            hint="the command that made the run with predict in place of run makes them again",
+        )
+
+
 @dataclass
 class RecordedMethod:
-    """A method of which only name, identity and predictions are left; ``made_from``: of a reference."""
+    """A method of which only name, identity and predictions are left.
+
+    ``made_from``: of a reference. ``behind``: the method that the label ``name`` stands for.
+    """
 
     name: str
     identity: str
     trains: bool
     made_from: str | None = None
+    behind: str | None = None
 
     def personalize(self, sources: Sources, *, steps: int, seed: int) -> Subject:
         """Always raises UserError: scoring runs no method."""
@@ -110,7 +126,9 @@ def _recorded_methods(folder: RunFolder, request: RunRequest) -> dict[str, Bench
             expected=f"--method {','.join(sorted(recorded))}",
         )
     return {
-        name: RecordedMethod(name, str(item["identity"]), bool(item["trains"]), item.get("reference"))
+        name: RecordedMethod(
+            *(name, str(item["identity"]), bool(item["trains"]), item.get("reference"), item.get("method"))
+        )
         for name, item in recorded.items()
     }
 

@@ -21,6 +21,7 @@ from iper_bench.metrics.scores import MetricValue, SetFeatures, UnitScores
 from iper_bench.protocol.trial import Trial
 from iper_bench.run.material import Material
 from iper_bench.run.unit import Unit
+from iper_bench.store.planned import PlannedUnit
 from iper_bench.store.row import Row
 from iper_bench.store.rows import WHOLE_SET
 
@@ -173,7 +174,20 @@ def rows_of_unit(
 
     ``actor``: who is seen in the source clip. ``place``: of the trial, see :func:`trial_places`.
     """
-    rows = [_row(unit, dataset, value, provenance, unit.id, whole=False) for value in values]
+    facts = {
+        "unit": unit.id,
+        "method": unit.method,
+        "dataset": dataset,
+        "protocol": unit.trial.protocol,
+        "task": unit.trial.task,
+        "setting": unit.trial.setting,
+        "trial": unit.trial.name,
+        "clip": unit.trial.source_clip,
+        "sn": unit.sn,
+        "steps": unit.steps,
+        "seed": unit.seed,
+    }
+    rows = [_row(facts, value, {**provenance, "method": unit.identity}) for value in values]
     return [replace(row, actor=actor, place=place) for row in rows]
 
 
@@ -181,33 +195,41 @@ def rows_of_group(
     group: Sequence[Unit], dataset: str, values: Iterable[MetricValue], provenance: Mapping[str, str]
 ) -> list[Row]:
     """One row per pooled value; its unit is the content hash of the units that were pooled."""
-    pooled = content_hash(sorted(unit.id for unit in group))
-    return [_row(group[0], dataset, value, provenance, pooled, whole=True) for value in values]
+    first, trial = group[0], group[0].trial
+    named = {"protocol": trial.protocol, "task": trial.task, "setting": trial.setting}
+    facts = {**_pooled(group, dataset), **named}
+    return [_row(facts, value, {**provenance, "method": first.identity}) for value in values]
 
 
-def _row(
-    unit: Unit,
-    dataset: str,
-    value: MetricValue,
-    provenance: Mapping[str, str],
-    identity: str,
-    *,
-    whole: bool,
-) -> Row:
+def rows_of_planned(
+    group: Sequence[PlannedUnit], dataset: str, values: Iterable[MetricValue], provenance: Mapping[str, str]
+) -> list[Row]:
+    """The same of units as a plan alone tells them. ``provenance``: with the identity of the ``method``."""
+    first = group[0]
+    named = {"protocol": first.protocol, "task": first.task, "setting": first.setting}
+    facts = {**_pooled(group, dataset), **named}
+    return [_row(facts, value, provenance) for value in values]
+
+
+def _pooled(group: Sequence[Unit] | Sequence[PlannedUnit], dataset: str) -> dict[str, Any]:
+    first = group[0]
+    return {
+        "unit": content_hash(sorted(unit.id for unit in group)),
+        "method": first.method,
+        "dataset": dataset,
+        "trial": WHOLE_SET,
+        "clip": WHOLE_SET,
+        "sn": first.sn,
+        "steps": first.steps,
+        "seed": first.seed,
+    }
+
+
+def _row(facts: Mapping[str, Any], value: MetricValue, provenance: Mapping[str, str]) -> Row:
     number, reason = _finite(value)
     per_frame, detections = value.per_frame, value.detections
     return Row(
-        unit=identity,
-        method=unit.method,
-        dataset=dataset,
-        protocol=unit.trial.protocol,
-        task=unit.trial.task,
-        setting=unit.trial.setting,
-        trial=WHOLE_SET if whole else unit.trial.name,
-        clip=WHOLE_SET if whole else unit.trial.source_clip,
-        sn=unit.sn,
-        steps=unit.steps,
-        seed=unit.seed,
+        **facts,
         profile=value.profile,
         metric=value.metric,
         value=number,
@@ -217,7 +239,7 @@ def _row(
         per_frame=None if per_frame is None else [_or_none(item) for item in per_frame],
         backbone=value.backbone,
         definition=value.definition,
-        provenance={**provenance, "method": unit.identity},
+        provenance=dict(provenance),
         average=value.average,
         pairs=value.pairs,
         detections=None if detections is None else {name: detections[name] for name in sorted(detections)},

@@ -167,7 +167,7 @@ def selftest(profiles: Sequence[str] = (), *, device: str = "cpu", seeded: bool 
             Check(one, golden.allowed(one, on_gpu=on_gpu), *found.get(one.key, (None, "no such metric")))
             for one in wanted
         ),
-        environment(device, seed=0),
+        environment(device, (0,)),
         dict(golden.made_with),
         round(time.perf_counter() - start, 3),
         len(of_profiles) - len(wanted),

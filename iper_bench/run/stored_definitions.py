@@ -13,7 +13,7 @@ from typing import Any
 from iper_bench.data.frame_name import printable
 from iper_bench.errors import UserError
 from iper_bench.report import plan_reading
-from iper_bench.store.format import check_format
+from iper_bench.store.format import check_result_format
 from iper_bench.store.plan_file import PLAN_FILE, read_plan
 
 ROWS_FILE = "rows.json"
@@ -72,7 +72,7 @@ def _of_rows(file: Path, path: Path) -> dict[str, dict[str, Any]]:
         raise UserError(
             "cannot be read as JSON", where=printable(str(file)), hint="iper-bench score --out again"
         ) from error
-    check_format(content, printable(str(file)))
+    check_result_format(content, printable(str(file)))
     definitions = content.get("definitions")
     if not isinstance(definitions, dict) or not all(isinstance(one, dict) for one in definitions.values()):
         raise UserError(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from iper_bench.hashing import content_hash
+from iper_bench.hashing import canonical_json, content_hash
 from iper_bench.protocol.trial import Trial
 from iper_bench.protocol.view import View
+from iper_bench.store.unit_id import unit_id, unit_name
 
 # Headings in a plan are for people and end up in its hash: tenths of a degree, which machines that round
 # differently agree on.
@@ -82,6 +83,19 @@ def trial_id(trial: Trial) -> str:
     return content_hash(content)
 
 
+def trial_text(trial: Trial, sn: int) -> str:
+    """What of a trial enters the id of a unit with ``sn`` sources, as canonical JSON: computed once for the
+    many units of a plan that share it.
+    """
+    content = trial_content(trial)
+    content["sources"] = list(trial.sources[sn])
+    del content["views_known"], content["views"]
+    content.pop("target_angles", None)
+    if trial.reference is not None:
+        content["reference"]["sources"] = list(trial.reference.sources[sn])
+    return canonical_json(content)
+
+
 @dataclass(frozen=True)
 class Unit:
     """One unit of a plan.
@@ -93,6 +107,7 @@ class Unit:
     sn: number of sources. steps: personalisation steps T. seed: of personalisation.
     fingerprint: of the dataset. image_size: side of the frames in pixels.
     other_person: clip and frame that the reference ``other-person`` shows; ``None`` for everything else.
+    text: ``trial_text`` of this trial and sn where it is at hand, with both, so that it serves no other unit.
     """
 
     method: str
@@ -104,6 +119,7 @@ class Unit:
     fingerprint: str
     image_size: int
     other_person: tuple[str, int] | None = None
+    text: tuple[Trial, int, str] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def id(self) -> str:
@@ -112,29 +128,20 @@ class Unit:
         The metric definitions are not in it: the unit's file states those by which its rows were measured, so
         that new metrics can be added to predictions that are there.
         """
-        trial = trial_content(self.trial)
-        trial["sources"] = list(self.trial.sources[self.sn])
-        del trial["views_known"], trial["views"]
-        trial.pop("target_angles", None)
-        if self.trial.reference is not None:
-            trial["reference"]["sources"] = list(self.trial.reference.sources[self.sn])
-        return content_hash(
-            {
-                "method": [self.method, self.identity],
-                "trial": trial,
-                "sn": self.sn,
-                "steps": self.steps,
-                "seed": self.seed,
-                "dataset": self.fingerprint,
-                "image_size": self.image_size,
-                **({} if self.other_person is None else {"other_person": list(self.other_person)}),
-            }
+        trial, sn, text = self.text or (None, 0, "")
+        fits = trial is self.trial and sn == self.sn
+        return unit_id(
+            (self.method, self.identity),
+            text if fits else trial_text(self.trial, self.sn),
+            (self.sn, self.steps, self.seed),
+            (self.fingerprint, self.image_size),
+            self.other_person,
         )
 
     @property
     def name(self) -> str:
         """Readable identity, for example ``"attlwb self:actor3/a sn=2 T=100"``."""
-        return f"{self.method} {self.trial.name} sn={self.sn} T={self.steps}"
+        return unit_name(self.method, self.trial.name, (self.sn, self.steps, self.seed))
 
     @property
     def frame_count(self) -> int:

@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -100,15 +101,51 @@ def read_picture(path: Path, *, hint: str | None = None) -> Images:
     return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8, copy=False)
 
 
-class FrameFolder:
-    """The predicted frames of one unit: ``00000.png``, ``00001.png``, ... in target order."""
+class StoredFrames(Protocol):
+    """The predicted frames of one unit, in target order, in whatever form: :class:`FrameFolder` or
+    :class:`iper_bench.store.prediction_video.PredictionVideo`.
+    """
 
-    def __init__(self, path: Path) -> None:
+    path: Path
+
+    def files(self) -> list[Path]:
+        """The files that are there: one per frame, or the one video."""
+
+    def count(self) -> int:
+        """Number of frames that are there; decodes none."""
+
+    def complete(self, count: int) -> bool:
+        """Whether exactly the frames 0 to ``count`` - 1 are there; decodes none."""
+
+    def sound(self, count: int) -> bool:
+        """Whether exactly ``count`` frames are there and each can be decoded; reads them all."""
+
+    def read(self, indices: Sequence[int] | None = None) -> Images:
+        """Frames (N, H, W, 3) uint8 RGB, all or ``indices``. Raises UserError for one missing or damaged."""
+
+    def write(self, batches: Iterable[Images]) -> Iterator[Images]:
+        """Pass batches (B, H, W, 3) uint8 through while writing them; whole after the last one, or absent."""
+
+
+class FrameFolder:
+    """The predicted frames of one unit: ``00000.png``, ``00001.png``, ... in target order.
+
+    Parameters
+    ----------
+    path: of the folder. replaces: what is removed when writing begins.
+    """
+
+    def __init__(self, path: Path, *, replaces: Path | None = None) -> None:
         self.path = path
+        self._replaces = replaces
 
     def files(self) -> list[Path]:
         """The frames in order; empty when there are none."""
         return sorted(self.path.glob("[0-9]*.png"))
+
+    def count(self) -> int:
+        """Number of frames that are there."""
+        return len(self.files())
 
     def complete(self, count: int) -> bool:
         """Whether exactly the frames 0 to ``count`` - 1 are there."""
@@ -143,6 +180,9 @@ class FrameFolder:
 
         Nothing remains when the iteration ends early. Raises StoreError when the disk refuses.
         """
+        if self._replaces is not None:
+            with storing():
+                discard(self._replaces)
         index = 0
         with whole_folder(self.path) as folder:
             for batch in batches:

@@ -57,11 +57,15 @@ def plan_hash(plan: Plan) -> str:
 
 
 def _identity(plan: Plan) -> dict[str, Any]:
-    """The plan without what is said about its metrics: a better sentence is not another number."""
-    profiles = plan.get("profiles")
-    if not isinstance(profiles, Mapping):
-        return dict(plan)
-    return {**plan, "profiles": {name: _without_words(content) for name, content in profiles.items()}}
+    """The plan without what is said about its metrics, and without the names that labels stand for: a better
+    sentence is not another number.
+    """
+    found, profiles, methods = dict(plan), plan.get("profiles"), plan.get("methods")
+    if isinstance(profiles, Mapping):
+        found["profiles"] = {name: _without_words(content) for name, content in profiles.items()}
+    if isinstance(methods, list) and all(isinstance(one, Mapping) for one in methods):
+        found["methods"] = [{key: value for key, value in one.items() if key != "method"} for one in methods]
+    return found
 
 
 def _without_words(content: Any) -> Any:
@@ -88,21 +92,11 @@ def read_plan(folder: Path) -> dict[str, Any]:
 
     Raises
     ------
-    UserError when the folder holds no plan, a damaged one, one of a newer format, or one that was edited by
+    UserError when the folder holds no plan, a damaged one, one of another format, or one that was edited by
     hand.
     """
     path = folder / PLAN_FILE
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_SafeLoader)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(
-            "no run here",
-            where=str(folder),
-            expected=f"a folder with {PLAN_FILE}, made by iper-bench run",
-            hint="iper-bench run --out FOLDER",
-        ) from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that does not exist
-        raise UserError("damaged: not YAML", where=str(path), hint=_MADE_AGAIN) from error
+    document = load_document(folder)
     check_format(document, str(path))
     plan = document.get("plan")
     if not isinstance(plan, dict) or document.get("hash") != plan_hash(plan):
@@ -112,6 +106,24 @@ def read_plan(folder: Path) -> dict[str, Any]:
             hint=_MADE_AGAIN,
         )
     return plan
+
+
+def load_document(folder: Path) -> Any:
+    """What ``plan.yaml`` holds, of whatever format, unchecked. Raises UserError when there is none or it is
+    not YAML.
+    """
+    path = folder / PLAN_FILE
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_SafeLoader)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(
+            "no run here",
+            where=str(folder),
+            expected=f"a folder with {PLAN_FILE}, made by iper-bench run",
+            hint="iper-bench run --out FOLDER",
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that does not exist
+        raise UserError("damaged: not YAML", where=str(path), hint=_MADE_AGAIN) from error
 
 
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

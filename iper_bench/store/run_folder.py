@@ -7,10 +7,13 @@ work.
                            makes a lost ``plan.yaml`` again; enters no other file's identity
 ``units/<id>.json``        rows of a finished unit, with the definitions they were measured by
 ``features/<id>.npz``      features that set metrics (FID, Body-FD, Face-FD) pool over units
-``predictions/<id>/``      ``%05d.png``, lossless, in target order
+``predictions/<id>/``      ``%05d.png``, lossless, in target order, or ``<id>.mkv``, FFV1, lossless as well
 ``failures/<id>.json``     why a unit has no rows
 ``timings/<id>.json``      seconds of personalisation, rendering, measuring
 ``exhibits/<trial id>/``   sources and a few reference and truth frames, for reports
+``facts/<trial id>.json``  view, distance to the nearest source and occlusion of every target frame
+``parts/<id>.json``        errors by body part of a unit's frames
+``shard.json``             only in a part of a run: which part it is; it has no results over units
 ``pooled.json``            rows of the set metrics
 ``aggregates.json``        means and intervals; byte-identical when a run is repeated
 =========================  ==========================================================================
@@ -34,8 +37,8 @@ from iper_bench.errors import UserError
 from iper_bench.store.exhibit import Exhibit
 from iper_bench.store.failure import Failure
 from iper_bench.store.format import FORMAT, check_format
-from iper_bench.store.lock import LOCK_FILE, locked
-from iper_bench.store.pictures import FrameFolder, discard
+from iper_bench.store.lock import LOCK_FILES, locked
+from iper_bench.store.pictures import StoredFrames, discard
 from iper_bench.store.plan_file import (
     PLAN_FILE,
     Plan,
@@ -45,12 +48,14 @@ from iper_bench.store.plan_file import (
     read_plan,
     write_plan,
 )
+from iper_bench.store.prediction_video import predictions_of
 from iper_bench.store.row import Row
+from iper_bench.store.shard import require_whole
 from iper_bench.store.storing import storing
 
 Features = Mapping[str, NDArray[Any]]
 ENVIRONMENT_FILE = "env.json"
-_PARTS = ("units", "features", "predictions", "failures", "timings", "exhibits")
+_PARTS = ("units", "features", "predictions", "failures", "timings", "exhibits", "facts", "parts")
 
 
 class RunFolder:
@@ -59,6 +64,7 @@ class RunFolder:
     def __init__(self, path: Path, plan: dict[str, Any]) -> None:
         self.path = path
         self.plan = plan
+        self._definitions: dict[str, str] | None = None  # of the plan; asked for every unit
 
     # ------------------------------------------------------------------ opening
 
@@ -105,17 +111,18 @@ class RunFolder:
             for name in ("aggregates.json", "pooled.json"):
                 (self.path / name).unlink(missing_ok=True)
             write_plan(self.path, plan)
-        self.plan = read_plan(self.path)
+        self.plan, self._definitions = read_plan(self.path), None
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Write alone for the length of the block; clears away what a killed process left half written."""
         with locked(self.path):
             with storing():
-                self._clear_leftovers()
+                self.clear_leftovers()
             yield
 
-    def _clear_leftovers(self) -> None:
+    def clear_leftovers(self) -> None:
+        """Remove what killed processes left half written. Call with the folder held and nobody at work."""
         for folder in (self.path, *(self.path / part for part in _PARTS)):
             if folder.is_dir():
                 for file in sorted(folder.iterdir()):
@@ -124,7 +131,9 @@ class RunFolder:
 
     def plan_definitions(self) -> dict[str, str]:
         """``profile -> content hash`` of the metric definitions in the plan."""
-        return definition_hashes(self.plan.get("profiles", {}))
+        if self._definitions is None:
+            self._definitions = definition_hashes(self.plan.get("profiles", {}))
+        return self._definitions
 
     # ------------------------------------------------------------------ units
 
@@ -207,15 +216,20 @@ class RunFolder:
 
     # ------------------------------------------------------------------ frames
 
-    def predictions(self, unit: str) -> FrameFolder:
-        """Where the predicted frames of a unit lie or will lie."""
-        return FrameFolder(self.path / "predictions" / unit)
+    def predictions(self, unit: str, kind: str | None = None) -> StoredFrames:
+        """Where the predicted frames of a unit lie, or will lie when they are kept as ``kind`` says."""
+        return predictions_of(self.path, unit, kind)
 
     def exhibit(self, trial_id: str) -> Exhibit:
         """The real frames that a report shows for a trial."""
         return Exhibit(self.path / "exhibits" / trial_id)
 
     # ------------------------------------------------------------------ failures, timings, environment
+
+    def forget_failure(self, unit: str) -> None:
+        """Remove the record of an earlier failure, if there is one."""
+        with storing():
+            (self.path / "failures" / f"{unit}.json").unlink(missing_ok=True)
 
     def write_failure(self, unit: str, head: Mapping[str, Any], reason: str, details: str) -> None:
         """Record why a unit has no rows. ``reason`` is one line, ``details`` the traceback."""
@@ -237,10 +251,9 @@ class RunFolder:
 
     def write_timing(self, unit: str, seconds: Mapping[str, float]) -> None:
         """Record wall-clock seconds; kept apart because they differ from run to run."""
-        with storing():
-            write_json(
-                self.path / "timings" / f"{unit}.json", {key: round(seconds[key], 4) for key in seconds}
-            )
+        content = {key: round(seconds[key], 4) for key in seconds}
+        with storing():  # no flush: what a power failure takes of it is a dash in a report
+            write_json(self.path / "timings" / f"{unit}.json", content, flush=False)
 
     def timing(self, unit: str) -> dict[str, float]:
         """Seconds of a unit by phase; empty when none are on record."""
@@ -278,6 +291,7 @@ class RunFolder:
         """
         path = self.path / "aggregates.json"
         if not path.exists():
+            require_whole(self.path)
             raise UserError(
                 "this run has no aggregates yet",
                 where=str(self.path),
@@ -293,7 +307,8 @@ def _other(path: Path) -> str:
 
 
 def _holds_others(path: Path) -> bool:
-    return path.is_dir() and any(file.name != LOCK_FILE and not _is_leftover(file) for file in path.iterdir())
+    ours = LOCK_FILES
+    return path.is_dir() and any(file.name not in ours and not _is_leftover(file) for file in path.iterdir())
 
 
 def _plan_on_record(path: Path) -> str | None:

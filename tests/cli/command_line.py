@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +35,8 @@ def assert_one_line(outcome: Outcome, *words: str, status: int = 2) -> None:
     assert lines[0].startswith("iper-bench: "), lines[0]
     for word in words:
         assert word in lines[0], f"{word!r} not in {lines[0]!r}"
+
+
+def gate_update(run: Path | str, baseline: Path) -> list[str]:
+    """The arguments of ``iper-bench gate update``."""
+    return ["gate", "update", str(run), "--baseline", str(baseline), "--reason", "new numbers"]

@@ -151,7 +151,7 @@ def test_report_of_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_gate_without_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outcome = run_line(capsys, "gate", str(tmp_path), "--baseline", str(tmp_path / "none.json"))
-    assert_one_line(outcome, "none.json", "--update")
+    assert_one_line(outcome, "none.json", "iper-bench gate update")
 
 
 def test_train_unknown_method(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from iper_bench.store.run_folder import RunFolder
-from tests.cli.command_line import Outcome, assert_one_line, run_line
+from tests.cli.command_line import Outcome, assert_one_line, gate_update, run_line
 from tests.cli.toy_program import ToyProgram
 from tests.report.made_up import rows_of, write_run
 from tests.run.toys import ToyMethod
@@ -110,7 +110,7 @@ def test_lost_features_are_computed_again_not_left_out(
 ) -> None:
     """Otherwise the set metrics of the same units would silently be other numbers."""
     run = tmp_path / "run"
-    assert toy.run(capsys, run, keep_predictions="").status == 0
+    assert toy.run(capsys, run, predictions="png").status == 0
     before = results(run)
     shutil.rmtree(run / "features")
     shutil.rmtree(run / "predictions")
@@ -184,7 +184,7 @@ def test_report_and_gate_of_a_run_with_failed_units(
     assert "--retry-failed" in outcome.out
     assert run_line(capsys, "report", str(run), "--out", str(page)).status == 0
     assert "RuntimeError: cannot render at T=5" in (page / "report.md").read_text(encoding="utf-8")
-    gate = run_line(capsys, "gate", str(run), "--baseline", str(tmp_path / "b.json"), "--update")
+    gate = run_line(capsys, *gate_update(run, tmp_path / "b.json"))
     assert_one_line(gate, "6 failed units, the first: toy", "cannot render at T=5", "--retry-failed")
     assert not (tmp_path / "b.json").exists()
 
@@ -197,7 +197,7 @@ def test_report_and_gate_of_a_run_whose_units_all_failed(
     assert toy.run(capsys, run).status == 3
     assert run_line(capsys, "report", str(run), "--out", str(page)).status == 0
     assert "**Failed units:** 6" in (page / "report.md").read_text(encoding="utf-8")
-    outcome = run_line(capsys, "gate", str(run), "--baseline", str(tmp_path / "b.json"), "--update")
+    outcome = run_line(capsys, *gate_update(run, tmp_path / "b.json"))
     assert_one_line(outcome, "6 failed units", "--retry-failed")
 
 
@@ -205,20 +205,20 @@ def test_gate_against_the_numbers_of_another_protocol(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, baseline = write_run(tmp_path / "run", rows_of("warp", clips=2)), tmp_path / "baseline.json"
-    assert run_line(capsys, "gate", str(run), "--baseline", str(baseline), "--update").status == 0
+    assert run_line(capsys, *gate_update(run, baseline)).status == 0
     text = baseline.read_text(encoding="utf-8")
     baseline.write_text(text.replace("aa00", "bb11"), encoding="utf-8")
     outcome = run_line(capsys, "gate", str(run), "--baseline", str(baseline))
     assert_one_line(outcome, "not comparable", "protocol 'synthetic-imitation' is bb11 there and aa00 here")
     baseline.write_text(text.replace("synthetic-imitation", "other-imitation"), encoding="utf-8")
     outcome = run_line(capsys, "gate", str(run), "--baseline", str(baseline))
-    assert_one_line(outcome, "no number in common", str(baseline), "--update")
+    assert_one_line(outcome, "no number in common", str(baseline), "gate update")
 
 
 @pytest.mark.parametrize("harm", HARMS)
 def test_harmed_baseline(harm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, baseline = write_run(tmp_path / "run", rows_of("warp", clips=2)), tmp_path / "baseline.json"
-    assert run_line(capsys, "gate", str(run), "--baseline", str(baseline), "--update").status == 0
+    assert run_line(capsys, *gate_update(run, baseline)).status == 0
     HARMS[harm](baseline)
     assert_one_line(run_line(capsys, "gate", str(run), "--baseline", str(baseline)), str(baseline))
 

@@ -62,7 +62,7 @@ def test_a_run_without_a_folder(
     assert report.status == 0, report.err
     newest = newest_run(tmp_path / "runs")
     assert newest != folder
-    assert (tmp_path / "runs" / f"{newest.name}-report" / "report.html").is_file()
+    assert (tmp_path / "runs" / f"{newest.name}-report" / "index.html").is_file()
 
 
 def test_newest_run(tmp_path: Path) -> None:
@@ -96,7 +96,11 @@ def test_tracked_baseline_is_that_of_the_protocol(tmp_path: Path) -> None:
 
 
 def test_update_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
-    assert_one_line(run_line(capsys, "gate", "runs/x", "--update"), "--update needs --baseline")
+    assert_one_line(run_line(capsys, "gate", "update", "runs/x", "--reason=new"), "'--baseline'")
+    assert_one_line(run_line(capsys, "gate", "update", "runs/x", "--baseline=b.json"), "'--reason'")
+    assert_one_line(
+        run_line(capsys, "gate", "runs/x", "--update"), "gate update RUN --baseline FILE --reason"
+    )
 
 
 def test_the_rasteriser_is_chosen_by_option_or_environment(

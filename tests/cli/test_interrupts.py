@@ -18,7 +18,7 @@ import pytest
 
 from iper_bench import atomic
 from iper_bench.store.run_folder import RunFolder
-from tests.cli.command_line import Outcome, assert_one_line, run_line
+from tests.cli.command_line import Outcome, assert_one_line, gate_update, run_line
 from tests.cli.toy_program import UNITS, ToyProgram
 from tests.report.made_up import rows_of, write_run
 from tests.run.toys import ToyMethod, ToyScorer
@@ -149,7 +149,7 @@ def test_gate_update_keeps_the_former_baseline(
     baseline = tmp_path / "baseline.json"
     for count in (0, 1):
         run = write_run(tmp_path / f"run{count}", rows_of("warp", clips=2, gain=count))
-        arguments = ["gate", str(run), "--baseline", str(baseline), "--update"]
+        arguments = gate_update(run, baseline)
         if count == 0:
             assert run_line(capsys, *arguments).status == 0
             before = baseline.read_bytes()

@@ -75,7 +75,8 @@ def test_option_without_its_value(
 
 def test_unknown_option_lists_options_only(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = run_line(capsys, "report", "runs/first", "--ouut", "x")
-    assert_one_line(outcome, "'--ouut'; expected one of --help, --out; try: did you mean --out?")
+    listed = "--clips, --help, --no-films, --out, --worst"
+    assert_one_line(outcome, f"'--ouut'; expected one of {listed}; try: did you mean --out")
 
 
 @pytest.mark.parametrize("verb", ["run", "sweep"])
@@ -88,7 +89,13 @@ def test_unknown_option_lists_options_only(capsys: pytest.CaptureFixture[str]) -
         ("--sn", ["", "0", "-1", "1.5", "two", "1;2", "1 2", "1e3", "²"]),
         ("--steps", ["", "-1", "0.5", "ten", "1e3"]),
         ("--limit", ["", "0", "-3", "1.5", "all"]),
-        ("--seed", ["", "-1", "x"]),
+        ("--seeds", ["", "-1", "x", "0,", "9" * 23]),
+        ("--jobs", ["", "0", "-1", "many", "1.5", "9" * 9]),
+        ("--shard", ["", "1", "0/3", "4/3", "a/b", "1/2/3"]),
+        ("--executor", ["", "dask"]),
+        ("--executor-option", ["", "x", "=1", "Partition=gpu"]),
+        ("--predictions", ["", "jpeg"]),
+        ("--only", ["", "a,,b"]),
         ("--size", ["", "15", "-64", "64.5", "big"]),
     ],
 )
@@ -128,7 +135,8 @@ def test_threads(value: str, capsys: pytest.CaptureFixture[str]) -> None:
         ["method", "list", "x"],
         ["weights", "list", "x"],
         ["metric", "list", "x"],
-        ["gate", "a", "b", "--update"],
+        ["gate", "a", "b"],
+        ["gate", "update", "a", "b", "--baseline=b.json", "--reason=new"],
     ],
 )
 def test_one_word_too_many(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:

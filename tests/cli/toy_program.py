@@ -9,7 +9,7 @@ import pytest
 
 from iper_bench.data.dataset import DATASETS
 from iper_bench.methods.method import METHODS
-from iper_bench.run import benchmark
+from iper_bench.run import opened
 from tests.cli.command_line import Outcome, run_line
 from tests.run.toys import PROTOCOL, ToyDataset, ToyMethod, ToyScorer
 
@@ -31,7 +31,7 @@ class ToyProgram:
             registry.names()  # entry points first, which are read once
             patch.setitem(registry._entries, "toy", factory)  # type: ignore[attr-defined]
             patch.setitem(registry._origins, "toy", "tests")  # type: ignore[attr-defined]
-        patch.setattr(benchmark, "SuiteScorer", lambda profiles, **options: self.scorer)
+        patch.setattr(opened, "SuiteScorer", lambda profiles, **options: self.scorer)
 
     def _dataset(self, *, root: str | None = None, size: int | None = None) -> ToyDataset:
         return ToyDataset()

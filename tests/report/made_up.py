@@ -121,16 +121,30 @@ def plan_of(rows: Sequence[Row]) -> dict[str, Any]:
     trials = sorted({(row.trial, row.setting, row.clip) for row in rows if row.clip != "*"})
     return {
         "methods": [
-            {"name": name, "identity": f"id-{name}"} for name in sorted({row.method for row in rows})
+            {"name": name, "identity": f"id-{name}", "trains": True}
+            for name in sorted({row.method for row in rows})
         ],
-        "dataset": {"name": DATASET, "fingerprint": "f1f1"},
+        "sn": sorted({row.sn for row in rows}),
+        "steps": sorted({row.steps for row in rows}),
+        "seeds": [0],
+        "dataset": {"name": DATASET, "fingerprint": "f1f1", "image_size": 64},
         "protocol": {"name": PROTOCOL, "hash": "aa00"},
         "profiles": {
             p: _described([r for r in rows if r.profile == p]) for p in sorted({r.profile for r in rows})
         },
         "trials": {
-            content_hash(name): {"name": name, "setting": setting, "sources": {"1": [0], "2": [0, 12]}}
-            for name, setting, _ in trials
+            content_hash(name): {
+                "name": name,
+                "setting": setting,
+                "source_clip": clip,
+                "target_clip": clip if setting == "self" else "actor9/outfit0",
+                "protocol": PROTOCOL,
+                "task": "motion_imitation",
+                "target_frames": [[0, FRAMES - 1]],
+                "truth_frames": [[0, FRAMES - 1]] if setting == "self" else None,
+                "sources": {str(sn): [0, 12, 4, 8, 2, 6, 10, 14][:sn] for sn in (1, 2, 4, 8)},
+            }
+            for name, setting, clip in trials
         },
     }
 

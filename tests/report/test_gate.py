@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -12,7 +13,8 @@ from rich.console import Console
 
 from iper_bench.errors import UserError
 from iper_bench.report.baseline import read_baseline, resolve_thresholds, thresholds
-from iper_bench.report.gate import check, make_baseline, print_result, to_markdown, update
+from iper_bench.report.gate import check, make_baseline, update
+from iper_bench.report.gate_text import print_result, to_html, to_markdown
 from iper_bench.report.verdict import CANNOT_TELL, IMPROVED, REGRESSED, UNCHANGED
 from iper_bench.store.failure import Failure
 from iper_bench.store.run_folder import RunFolder
@@ -72,10 +74,11 @@ def test_fewer_clips_are_compared_where_both_have_them(tmp_path: Path, baseline:
 
 def test_too_few_clips_are_named_but_a_collapse_still_fails(tmp_path: Path) -> None:
     path = tmp_path / "b.json"
-    update(write_run(tmp_path / "before", rows_of("a", clips=3)), path)
+    update(write_run(tmp_path / "before", rows_of("a", clips=3)), path, reason="first")
     small = check(write_run(tmp_path / "small", rows_of("a", clips=3, gain=-0.2)), path)
     assert small.exit_status == 0
-    assert "too few clips: 3" in to_markdown(small)
+    assert "too few actors: 3, needs" in to_markdown(small)
+    assert "only the limits guard: 3 actors" in small.summary
     assert "cannot tell" in small.summary
     assert check(write_run(tmp_path / "broken", rows_of("a", clips=3, gain=-2)), path).exit_status == 1
 
@@ -95,12 +98,50 @@ def test_lost_frames_fail(tmp_path: Path, baseline: Path) -> None:
     assert result.exit_status == 1
 
 
+def test_clips_of_one_actor_are_no_independent_witnesses(tmp_path: Path) -> None:
+    """A drop that 12 clips of 12 actors prove is told by the baseline's own names of 6 actors as well, and
+    not when the 12 clips are those of 3 actors; only then the summary says who guards.
+    """
+    path = tmp_path / "b.json"
+    for actors, status in ((12, 1), (3, 0)):
+        runs = []
+        for name, gain in (("before", 0.0), ("now", -0.25)):
+            rows = [r for r in rows_of("a", clips=12, gain=gain) if r.metric == "PSNR"]
+            told = [dataclasses.replace(r, actor=f"p{i % actors}") for i, r in enumerate(rows)]
+            runs.append(write_run(tmp_path / f"{name}{actors}", told))
+        update(runs[0], path, reason="first")
+        result = check(runs[1], path)
+        assert (result.exit_status, result.verdicts[0].actors) == (status, actors)
+        assert ("only the limits guard: 3 actors" in result.summary) == (actors == 3)
+
+
+def test_other_seeds_cannot_be_told(tmp_path: Path, baseline: Path) -> None:
+    content = json.loads(baseline.read_text())
+    assert {tuple(entry["seeds"]) for entry in content["entries"]} == {(0,)}
+    for entry in content["entries"]:
+        entry["seeds"] = [0, 1]
+    baseline.write_text(json.dumps(content))
+    result = check(tmp_path / "before", baseline)
+    assert {v.reason for v in result.verdicts} == {"other seeds: 0, 1 there, 0 here"}
+    assert set(verdicts(result).values()) == {CANNOT_TELL}
+
+
+def test_odd_names_break_neither_table_nor_page(tmp_path: Path) -> None:
+    name, path = "<script>|a&b", tmp_path / "b.json"
+    update(write_run(tmp_path / "before", rows_of(name, clips=3)), path, reason="first")
+    result = check(write_run(tmp_path / "now", rows_of(name, clips=3, gain=-2)), path)
+    page, text = to_html(result, beside=tmp_path), to_markdown(result)
+    assert "<script" not in page + text
+    assert "&lt;script&gt;|a&amp;b" in page
+    assert {line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("| ")} == {7}
+
+
 def test_other_methods_are_neither_gained_nor_lost_silently(tmp_path: Path, baseline: Path) -> None:
     rows = [*rows_of("a", clips=12), *rows_of("b", clips=12)]
     more = check(write_run(tmp_path / "more", rows), baseline)
     assert len(more.new) == 10
     assert "10 not in the baseline" in more.summary
-    update(tmp_path / "more", baseline)
+    update(tmp_path / "more", baseline, reason="b as well")
     less = check(run_of(tmp_path), baseline)
     assert [v.reason for v in less.verdicts if v.verdict == CANNOT_TELL] == ["not in this run"] * 10
 
@@ -126,7 +167,7 @@ class TestBaseline:
 
     def test_reads_back_and_guards_with_absolute_thresholds(self, baseline: Path) -> None:
         content = read_baseline(baseline)
-        assert (content["format"], content["reason"]) == (1, "first")
+        assert (content["format"], content["reason"]) == (2, "first")
         assert content["fingerprints"] == {"synthetic": "f1f1"}
         assert content["protocols"] == {"synthetic-imitation": "aa00"}
         entries = {(e["setting"], e["metric"]): e for e in content["entries"]}
@@ -143,8 +184,11 @@ class TestBaseline:
             {"PSNR", "SSIM", "LPIPS", "Body-CS", "Face-CS", "Body-FD", "Face-FD", "FID"}
         )
         assert resolve_thresholds("KID", -2.0) == (0.04, 0.4)
+        assert resolve_thresholds("PSNR/pooled", 26.0) == (0.05, 0.5)
+        assert resolve_thresholds("Face-rate/prediction", 1.0) == (0.02, 0.2)
         for entry in thresholds()["metrics"].values():
             assert 0 < entry["tolerance"] < entry["limit"]
+            assert entry["reason"]
 
     def test_directions_come_from_the_plan(self, tmp_path: Path) -> None:
         """A plan that turns a metric round turns the verdict round; 'neither' is not guarded."""
@@ -157,8 +201,6 @@ class TestBaseline:
         assert entries["LPIPS"]["higher_is_better"] is False, "the paper's direction where the plan has none"
 
     def test_needs_a_metric_with_a_direction(self, tmp_path: Path) -> None:
-        import dataclasses
-
         rows = [dataclasses.replace(r, metric="strange") for r in rows_of("a") if r.metric == "PSNR"]
         with pytest.raises(UserError, match="nothing to guard"):
             make_baseline(write_run(tmp_path / "odd", rows, changes={"profiles": {}}))

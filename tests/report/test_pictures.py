@@ -11,7 +11,8 @@ from PIL import Image as Pictures
 
 from iper_bench.errors import UserError
 from iper_bench.report.grid import GridRow, cell_for, draw_grid
-from iper_bench.report.sweep_plot import Line, Point, draw_sweep, is_sweep, sweep_lines
+from iper_bench.report.sweep_labels import Box, place_labels
+from iper_bench.report.sweep_plot import Line, Point, draw_sweep, is_sweep, point_of, sweep_lines
 from tests.report.made_up import rows_of
 from tests.report.test_table import evidence_of
 
@@ -47,6 +48,71 @@ def test_lines_of_a_sweep() -> None:
     assert first.low < first.value < first.high
     assert is_sweep(lines)
     assert not is_sweep([Line(2, (first,))])
+
+
+def test_interval_of_a_point_draws_actors_and_then_their_clips() -> None:
+    """Known answer: clips of one actor that agree say no more than one of them, so the interval over 4 actors
+    with 6 like clips each is wider than over 24 clips, and equals that of 4 actors with one clip.
+    """
+    from dataclasses import replace
+
+    from iper_bench.report.evidence import Measurement
+
+    one = Measurement("a", "d", "p", "self", 1, 0, "offline", "PSNR", 21.5)
+    alike = {f"actor{i}/{j}": 20.0 + i for i in range(4) for j in range(6)}
+    actors = {clip: clip.partition("/")[0] for clip in alike}
+    known = point_of(replace(one, clip_values=alike, clip_actors=actors), 21.5)
+    alone = {clip: value for clip, value in alike.items() if clip.endswith("/0")}
+    single = point_of(
+        replace(one, clip_values=alone, clip_actors={clip: actors[clip] for clip in alone}), 21.5
+    )
+    unknown = point_of(replace(one, clip_values=alike), 21.5)
+    assert (known.low, known.high) == pytest.approx((single.low, single.high), abs=0.1)
+    assert known.high - known.low > 2 * (unknown.high - unknown.low)
+    batches = point_of(replace(one, clip_values=alike, average="batches-16", low=1.0, high=2.0), 21.5)
+    assert (batches.low, batches.high) == (1.0, 2.0), "no mean of clips: the run's own interval"
+
+
+def test_other_metrics_have_no_quoted_panel() -> None:
+    both, alone = draw_sweep(LINES, title="run"), draw_sweep(LINES, title="run", metric="SSIM", quoted=False)
+    with Pictures.open(io.BytesIO(both.png)) as first, Pictures.open(io.BytesIO(alone.png)) as second:
+        assert first.width > 1.8 * second.width
+
+
+AXES = Box(200, 150, 400, 300)
+
+
+def overlaps(boxes: list[Box]) -> int:
+    return sum(a.overlap(b) > 0 for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+@pytest.mark.parametrize("gap", [2.0, 8.0, 40.0])
+def test_labels_never_cover_each_other_nor_a_point(gap: float) -> None:
+    """Four lines of five points, as in Figure 14, from nearly equal to far apart."""
+    points = [(50 + 70 * column, 100 + gap * line) for column in range(5) for line in range(4)]
+    labels = [Box(x, y, 32, 9) for x, y in points]
+    markers = [Box(x, y, 6, 6) for x, y in points]
+    lines = [(points[i], points[i + 4]) for i in range(len(points) - 4)]
+    placed = place_labels(labels, markers, lines, AXES)
+    assert overlaps(placed) == 0
+    assert sum(a.overlap(b) > 0 for a in placed for b in markers) == 0
+    assert not any(box.outside(AXES) for box in placed)
+    assert [(box.width, box.height) for box in placed] == [(32, 9)] * 20
+    assert placed == place_labels(labels, markers, lines, AXES)
+    near = [abs(a.y - b.y) + abs(a.x - b.x) for a, b in zip(labels, placed, strict=True)]
+    assert max(near) < 120, "each beside its own point"
+
+
+def test_a_lone_label_stands_above_its_point_and_within_the_axes() -> None:
+    (free,) = place_labels([Box(200, 150, 30, 10)], [Box(200, 150, 6, 6)], [], AXES)
+    assert (free.x, free.y > 155) == (pytest.approx(200), True)
+    (top,) = place_labels([Box(200, 298, 30, 10)], [Box(200, 298, 6, 6)], [], AXES)
+    assert not top.outside(AXES)
+
+
+def test_overlap_of_boxes() -> None:
+    assert Box(0, 0, 4, 2).overlap(Box(2, 1, 4, 2)) == 2
+    assert Box(0, 0, 4, 2).overlap(Box(4, 0, 4, 2)) == 0, "touching is no overlap"
 
 
 def flat(colour: tuple[int, int, int], height: int = 64, width: int = 64) -> np.ndarray:  # type: ignore[type-arg]

@@ -46,6 +46,9 @@ def run_with(path: Path, **facts: Any) -> Path:
     return write_run(path, rows, changes={"trials": trials})
 
 
+TABLES = ("own_tables",)
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_one_odd_trial_marks_its_clip(tmp_path: Path, order: tuple[int, int]) -> None:
     """A protocol of single sources has several trials per clip; only one of these takes the odd view."""
@@ -64,7 +67,8 @@ def test_one_odd_trial_marks_its_clip(tmp_path: Path, order: tuple[int, int]) ->
 
 @pytest.fixture
 def marked(tmp_path: Path) -> ReportFiles:
-    return write_report([run_with(tmp_path / "run", views=LACKING, views_known=False)], tmp_path / "out")
+    run = run_with(tmp_path / "run", views=LACKING, views_known=False)
+    return write_report([run], tmp_path / "out", builders=TABLES)
 
 
 def test_tables_with_such_sources_name_the_clips(marked: ReportFiles) -> None:
@@ -90,7 +94,7 @@ def test_both_pages_and_the_terminal_show_the_mark(marked: ReportFiles) -> None:
 
 
 def test_nothing_is_marked_when_every_view_is_there(tmp_path: Path) -> None:
-    files = write_report([run_with(tmp_path / "run")], tmp_path / "out")
+    files = write_report([run_with(tmp_path / "run")], tmp_path / "out", builders=TABLES)
     for path in (files.html, files.markdown):
         text = path.read_text(encoding="utf-8")
         assert ODD_MARK not in text

@@ -60,27 +60,109 @@ def test_paper_rows_stand_apart_and_as_printed() -> None:
     assert "other data, other backbones: not comparable" in table.quoted_title
 
 
+MANY = 12  # actors: enough for Holm's correction over the 7 columns with clips of 3 methods
+
+
 def test_best_is_bold_only_when_proven() -> None:
-    clear = bold(table_of(rows_of("a"), rows_of("b", gain=1, noise=0.1)))
+    clear = bold(table_of(rows_of("a", clips=MANY), rows_of("b", clips=MANY, gain=1, noise=0.1)))
     assert clear == {
         **{("self", m): "b" for m in ("PSNR", "SSIM", "LPIPS", "Body-CS", "Face-CS")},
         **{("cross", m): "b" for m in ("Face-CS", "Body-CS")},
     }, "set metrics have no clips and are never bold"
-    assert bold(table_of(rows_of("a"), rows_of("b"))) == {}
+    assert bold(table_of(rows_of("a", clips=MANY), rows_of("b", clips=MANY))) == {}
     assert bold(table_of(rows_of("a", clips=5), rows_of("b", clips=5, gain=1))) == {}
     tied = bold(
         table_of(
-            rows_of("a"), rows_of("b", gain=1, seed=2, noise=0.1), rows_of("c", gain=1, seed=3, noise=0.1)
+            rows_of("a", clips=MANY),
+            rows_of("b", clips=MANY, gain=1, seed=2, noise=0.1),
+            rows_of("c", clips=MANY, gain=1, seed=3, noise=0.1),
         )
     )
     assert not {"b", "c"} & {name for key, name in tied.items() if key == ("self", "PSNR")}
+
+
+def cell_at(table, method: str, metric: str = "PSNR"):  # type: ignore[no-untyped-def]
+    """The cell of a method in self-imitation."""
+    part = table.part("self")
+    place = [column.metric for column in part.columns].index(metric)
+    return next(row.cells[place] for row in part.rows if row.name == method)
+
+
+def test_second_best_is_underlined_and_what_is_not_told_from_the_best_has_a_dagger() -> None:
+    table = table_of(
+        rows_of("a", clips=MANY, seed=2, noise=0.1),
+        rows_of("b", clips=MANY, gain=3, seed=3, noise=0.1),
+        rows_of("c", clips=MANY, gain=2, seed=4, noise=0.1),
+    )
+    found = {name: cell_at(table, name) for name in "abc"}
+    assert [(cell.best, cell.second, cell.unclear) for cell in found.values()] == [
+        (False, False, False),
+        (True, False, False),
+        (False, True, False),
+    ]
+    tied = table_of(
+        rows_of("a", clips=MANY, gain=1, seed=2, noise=0.5),
+        rows_of("b", clips=MANY, gain=1, seed=3, noise=0.5),
+    )
+    cells = sorted((cell_at(tied, name) for name in "ab"), key=lambda cell: cell.value)
+    assert [cell.unclear for cell in cells] == [True, False], "the best itself has no dagger"
+    assert cells[0].p is not None
+    assert cells[0].p > 0.05
+    assert cells[0].shown == f"{cells[0].text}†"
+    text = to_markdown(table)
+    assert f"<u>{found['c'].text}</u>" in text
+    assert f"**{found['b'].text}**" in text
+    assert f"{cells[0].text}†" in to_markdown(tied)
+
+
+def test_marks_stand_on_actors_and_not_on_their_clips() -> None:
+    """24 clips of 3 actors are 3 actors: nothing can be told, and the table says so."""
+    rows = [
+        [
+            dataclasses.replace(
+                row, actor=f"actor{int(row.clip.partition('/')[0][5:]) % 3}" if row.clip != "*" else ""
+            )
+            for row in group
+        ]
+        for group in (rows_of("a", clips=24), rows_of("b", clips=24, gain=1, noise=0.1))
+    ]
+    table = table_of(*rows)
+    assert bold(table) == {}
+    assert any(
+        note.startswith("3 actors with 7 comparisons: whatever the differences") for note in table.notes
+    )
+    assert cell_at(table, "a").unclear
+    enough = table_of(rows_of("a", clips=24), rows_of("b", clips=24, gain=1, noise=0.1))
+    assert bold(enough)
+    assert not any("whatever the differences" in note for note in enough.notes)
+
+
+def test_a_single_clip_says_so_in_place_of_an_interval() -> None:
+    table = table_of(rows_of("a", clips=1))
+    assert cell_at(table, "a").interval == "1 clip"
+    assert "1 clip" in to_markdown(table)
+
+
+def test_several_seeds_stand_in_the_title() -> None:
+    from iper_bench.report.seeds import over_seeds
+
+    rows = [
+        dataclasses.replace(row, seed=seed)
+        for seed in (0, 1, 2)
+        for row in rows_of("a", seed=seed + 5, noise=0.1)
+    ]
+    evidence = over_seeds(evidence_of(rows, rows_of("warp")))
+    table = build_table(evidence, evidence.benches()[0], sn=2, steps=0)
+    assert "mean over 3 seeds (0, 1, 2)" in table.title
+    assert any(note.startswith("Fewer seeds: warp (1)") for note in table.notes)
+    assert "seeds" not in table_of(rows_of("a")).title
 
 
 def test_overlapping_intervals_do_not_hide_a_paired_difference() -> None:
     """Both methods share the clips' difficulty: the intervals overlap, the paired difference does not
     reach 0.
     """
-    evidence = evidence_of(rows_of("a"), rows_of("b", gain=0.2))
+    evidence = evidence_of(rows_of("a", clips=MANY), rows_of("b", clips=MANY, gain=0.2))
     a, b = (m for m in evidence.measurements if (m.setting, m.metric) == ("self", "PSNR"))
     assert a.high is not None
     assert b.low is not None

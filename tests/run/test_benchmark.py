@@ -80,7 +80,7 @@ def test_order_of_the_request_does_not_matter(go: Any) -> None:
 
 
 def test_without_predictions_the_numbers_are_the_same(go: Any, tmp_path: Path) -> None:
-    kept, dropped = go(ToyMethod()), go(ToyMethod(), out="other", keep_predictions=False)
+    kept, dropped = go(ToyMethod()), go(ToyMethod(), out="other", predictions="none")
     assert kept.aggregates.read_bytes() == dropped.aggregates.read_bytes()
     assert not (tmp_path / "other" / "predictions").exists()
 
@@ -149,7 +149,7 @@ def test_another_plan_is_refused(go: Any, tmp_path: Path) -> None:
     go(ToyMethod(), sn=(1,), steps=(0,))
     for changes, place in (
         ({"sn": (2,), "steps": (0,)}, "sn is [1] there and [2] here"),
-        ({"sn": (1,), "steps": (0,), "seed": 3}, "seed is 0 there and 3 here"),
+        ({"sn": (1,), "steps": (0,), "seeds": (3,)}, "seeds is [0] there and [3] here"),
     ):
         with pytest.raises(UserError, match="holds another plan") as caught:
             go(ToyMethod(), **changes)
@@ -279,11 +279,11 @@ def test_scoring_again_runs_no_method(go: Any, tmp_path: Path) -> None:
 
 def test_scoring_again_needs_predictions_and_the_same_plan(go: Any, tmp_path: Path) -> None:
     protocol = toy_protocol(tmp_path)
-    before = go(ToyMethod(), keep_predictions=False).aggregates.read_bytes()
+    before = go(ToyMethod(), predictions="none").aggregates.read_bytes()
     with pytest.raises(UserError, match="predictions of 24 finished units are not there"):
         score_with(toy_request(tmp_path / "run"), protocol, ToyDataset(), ToyScorer(version=2))
-    with pytest.raises(UserError, match="seed is 0 there"):
-        score_with(toy_request(tmp_path / "run", seed=1), protocol, ToyDataset(), ToyScorer(version=2))
+    with pytest.raises(UserError, match=r"seeds is \[0\] there"):
+        score_with(toy_request(tmp_path / "run", seeds=(1,)), protocol, ToyDataset(), ToyScorer(version=2))
     others = toy_request(tmp_path / "run", methods=["toy", "other"])
     with pytest.raises(UserError, match="methods differ in other"):
         score_with(others, protocol, ToyDataset(), ToyScorer(version=2))

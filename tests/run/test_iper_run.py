@@ -32,7 +32,7 @@ def request(tree: Path, out: Path, protocol: str | None = None, method: str = "c
         size=SIDE,
         limit=1,
         metrics=("PSNR",),
-        keep_predictions=False,
+        predictions="none",
     )
 
 

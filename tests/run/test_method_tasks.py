@@ -15,7 +15,7 @@ from iper_bench.run.plan import Grid, make_plan
 from tests.run.test_tasks import TRANSFER, VIEW
 from tests.run.toys import ToyDataset, ToyMethod
 
-GRID = Grid.of([1], [0], ["self"], 0, None)
+GRID = Grid.of([1], [0], ["self"], (0,), None)
 
 
 class Tasked(ToyMethod):

@@ -65,7 +65,7 @@ def run(tmp_path: Path) -> Run:
         ({}, {"sn": (2,)}, ["sn is [1] there and [2] here"]),
         ({}, {"steps": (0, 5)}, ["steps is [0] there and [0, 5] here"]),
         ({}, {"settings": ("self",)}, ['settings is ["self", "cross"] there and ["self"] here']),
-        ({}, {"seed": 3}, ["seed is 0 there and 3 here"]),
+        ({}, {"seeds": (3,)}, ["seeds is [0] there and [3] here"]),
         ({}, {"limit": None}, ["limit is 1 there and null here"]),
     ],
     ids=lambda value: value[0].split()[0] if isinstance(value, list) else "",

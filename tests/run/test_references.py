@@ -39,7 +39,7 @@ def opened(*texts: str) -> dict[str, Benchmarked]:
 def planned(folder: Path, *texts: str, people: int = 3, limit: int | None = None, **content: Any) -> Plan:
     path = folder / "toy.yaml"
     path.write_text(yaml.safe_dump(content) if content else PROTOCOL)
-    grid = Grid.of((1, 2), (0, 5), ("self", "cross"), 0, limit)
+    grid = Grid.of((1, 2), (0, 5), ("self", "cross"), (0,), limit)
     return make_plan(opened(*texts), ToyDataset(people=people), read_protocol(path), grid, {})
 
 
@@ -131,7 +131,7 @@ def test_in_the_other_tasks(tmp_path: Path, content: dict[str, Any], trials: int
     path.write_text(yaml.safe_dump(content))
     data = ToyDataset(people=3, each=2)
     methods: dict[str, Any] = {**opened(*DEFAULT_REFERENCES), "tailor": ToyTailor()}
-    grid = Grid.of((1,), (0,), ("self", "cross"), 0, trials)
+    grid = Grid.of((1,), (0,), ("self", "cross"), (0,), trials)
     plan = make_plan(methods, data, read_protocol(path), grid, {})
     for name in methods:
         assert {unit.trial for unit in plan.units if unit.method == name} == set(plan.trials), name
@@ -260,7 +260,9 @@ def test_the_published_protocols_have_other_people() -> None:
     """The packaged protocol by name, so that its people stay in the order written there."""
     protocol = load_protocol("synthetic-demo")
     dataset = DATASETS.get("synthetic")(root=None, size=32)
-    plan = make_plan(opened("other-person"), dataset, protocol, Grid.of((2,), (0,), ("self",), 0, None), {})
+    plan = make_plan(
+        opened("other-person"), dataset, protocol, Grid.of((2,), (0,), ("self",), (0,), None), {}
+    )
     assert [unit.other_person and unit.other_person[0] for unit in plan.units] == [
         *(f"actor00{k}/outfit0" for k in (1, 2, 3, 0))
     ]

@@ -1,4 +1,4 @@
-"""A run that is killed again and again ends as if nothing had happened."""
+"""A run that is killed again and again, or meets a full disk, ends as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -7,18 +7,29 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.packaging.repository import ROOT
-from tests.run.killing import run
-from tests.run.toys import toy_protocol
+from tests.run.killing import JOBS, run
+from tests.run.run_bytes import compared
 
 KILLS = 50
 UNITS = 48  # 2 methods x 3 clips x 2 settings x 2 sn x 2 T
 
 
-def test_killed_at_random_moments(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The run that nobody killed."""
+    folder = tmp_path_factory.mktemp("whole")
+    run(folder / "run", folder / "log", folder)
+    return compared(folder / "run")
+
+
+def story(folder: Path, kills: int, *words: str) -> dict[str, Any]:
     killing = subprocess.run(
-        [sys.executable, "-m", "tests.run.killing", str(tmp_path), str(KILLS)],
+        [sys.executable, "-m", "tests.run.killing", str(folder), str(kills), *words],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -26,25 +37,32 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         timeout=300,
     )
     assert killing.returncode == 0, killing.stderr
-    story = json.loads(killing.stdout)
-    assert story["killed"] > KILLS // 4, "the kills came too late to prove anything"
-    assert story["changed"] == []  # no finished unit was lost or written again
-    assert story["left"] == []  # no half file
-    assert story["units"] == UNITS
-    assert story["renders"] <= UNITS + story["killed"]  # a kill costs the unit in work, no more
-
-    run(tmp_path / "whole", tmp_path / "log-whole", toy_protocol(tmp_path))
-    for name in ("aggregates.json", "pooled.json", "plan.yaml"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    for folder in ("units", "features", "predictions", "exhibits"):
-        ours, theirs = (_contents(tmp_path / one / folder) for one in ("killed", "whole"))
-        assert ours == theirs
-        assert ours
+    found: dict[str, Any] = json.loads(killing.stdout)
+    assert found["changed"] == []  # no finished unit was lost or written again
+    assert found["left"] == []  # no half file
+    assert (found["units"], found["failed"]) == (UNITS, 0)
+    return found
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+def test_killed_at_random_moments(tmp_path: Path, whole: dict[str, bytes]) -> None:
+    found = story(tmp_path, KILLS)
+    assert found["killed"] > KILLS // 4, "the kills came too late to prove anything"
+    assert found["renders"] <= UNITS + found["killed"]  # a kill costs the unit in work, no more
+    assert compared(tmp_path / "killed") == whole
+
+
+@pytest.mark.slow
+def test_workers_and_their_parent_killed_at_random_moments(tmp_path: Path, whole: dict[str, bytes]) -> None:
+    found = story(tmp_path, KILLS, "pool")
+    assert found["killed"] >= KILLS
+    assert found["renders"] <= UNITS + JOBS * found["killed"]
+    assert compared(tmp_path / "killed") == whole
+    assert not list((tmp_path / "killed" / "failures").glob("*"))
+
+
+def test_a_parent_is_killed_and_the_next_run_waits_for_its_workers(
+    tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    found = story(tmp_path, 4, "pool")
+    assert found["killed"] >= 4
+    assert compared(tmp_path / "killed") == whole

@@ -57,7 +57,7 @@ def test_unknown_devices_and_profiles() -> None:
 
 
 def test_rows(tmp_path: Path) -> None:
-    grid = Grid.of((2,), (0,), ("cross",), 0, None)
+    grid = Grid.of((2,), (0,), ("cross",), (0,), None)
     plan = make_plan({"toy": ToyMethod()}, ToyDataset(), toy_protocol(tmp_path), grid, {})
     values = [
         MetricValue("offline", "A", 1.0, None, 2, 3, [1.0, None, math.inf], "net@12", "d1", "one left out"),
@@ -78,7 +78,7 @@ def test_rows(tmp_path: Path) -> None:
 
 
 def test_rows_say_where_their_trial_stands_and_what_was_found(tmp_path: Path) -> None:
-    grid = Grid.of((1, 2), (0,), SETTINGS, 0, None)
+    grid = Grid.of((1, 2), (0,), SETTINGS, (0,), None)
     plan = make_plan({"toy": ToyMethod()}, ToyDataset(), toy_protocol(tmp_path), grid, {})
     places = trial_places(plan.trials)
     for setting in SETTINGS:

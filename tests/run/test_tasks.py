@@ -16,9 +16,10 @@ from iper_bench.methods.method import Sources, Subject
 from iper_bench.protocol.reading import read_protocol
 from iper_bench.protocol.schema import Protocol
 from iper_bench.report.page import write_report
-from iper_bench.run.benchmark import evaluate, open_data
+from iper_bench.run.benchmark import evaluate
 from iper_bench.run.clip_scores import Measures
 from iper_bench.run.folder_score import ScoreRequest, run_request
+from iper_bench.run.opened import open_data
 from iper_bench.run.plan import Grid, Plan, make_plan
 from iper_bench.run.score import score_with
 from iper_bench.run.unit import trial_content, trial_id
@@ -72,7 +73,7 @@ def protocol(folder: Path, content: dict[str, Any]) -> Protocol:
 
 
 def planned(folder: Path, content: dict[str, Any], method: ToyMethod, sn: tuple[int, ...] = (1, 2)) -> Plan:
-    grid = Grid.of(sn, (0, 5), ("self", "cross"), 0, None)
+    grid = Grid.of(sn, (0, 5), ("self", "cross"), (0,), None)
     data = ToyDataset(people=2, each=2)
     return make_plan({method.name: method}, data, protocol(folder, content), grid, ToyScorer().definitions())
 
@@ -166,7 +167,7 @@ def test_novel_views_are_the_frames_that_no_list_of_sources_holds(tmp_path: Path
 
 @pytest.mark.parametrize("content", [TRANSFER, VIEW])
 def test_tasks_without_cross_imitation_say_so(tmp_path: Path, content: dict[str, Any]) -> None:
-    grid, method = Grid.of((1,), (0,), ("cross",), 0, None), ToyTailor()
+    grid, method = Grid.of((1,), (0,), ("cross",), (0,), None), ToyTailor()
     expected = f"no trial in the setting cross; expected self, the only setting of the task {content['task']}"
     with pytest.raises(UserError, match=expected):
         make_plan({"tailor": method}, ToyDataset(people=2, each=2), protocol(tmp_path, content), grid, {})
@@ -197,7 +198,7 @@ LISTED: dict[str, Any] = {
 
 
 def test_as_published_is_another_plan_and_says_which_repairs_still_hold(tmp_path: Path) -> None:
-    grid = Grid.of((2,), (0,), ("self", "cross"), 0, None)
+    grid = Grid.of((2,), (0,), ("self", "cross"), (0,), None)
     mended = protocol(tmp_path, LISTED)
     method, data = {"toy": ToyMethod()}, ToyDataset()
     plans = [make_plan(method, data, one, grid, {}) for one in (mended, mended.as_published())]
@@ -220,7 +221,7 @@ def test_the_edition_of_a_run_is_named_and_kept(tmp_path: Path) -> None:
         one = replace(request, protocol=f"{tmp_path / 'toy.yaml'}{name}", as_published=asked)
         found = open_data(one)[0]
         assert found.published == published
-        grid = Grid.of((2,), (0,), ("self",), 0, None)
+        grid = Grid.of((2,), (0,), ("self",), (0,), None)
         plan = make_plan({"toy": ToyMethod()}, ToyDataset(), found, grid, {})
         out = tmp_path / f"run{name}{asked}"
         RunFolder.create(out, plan.document)

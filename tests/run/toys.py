@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from iper_bench.hashing import content_hash
 from iper_bench.methods.method import Sources, Subject, Targets
 from iper_bench.metrics.frames import FrameSet
 from iper_bench.metrics.scores import MetricValue, SetFeatures, UnitScores
+from iper_bench.run.opened import Opened
 from iper_bench.run.request import RunRequest
 
 SIDE = 16
@@ -104,6 +107,7 @@ class ToySubject:
 
     def render(self, targets: Targets) -> Iterator[Images]:
         self.method.note("render", *self.key, self.steps)
+        self.method.die_at(self.steps)
         if self.steps in self.method.fails_at:
             raise RuntimeError(f"cannot render at T={self.steps}\nsecond line")
         for start in range(0, len(targets), 4):
@@ -123,6 +127,7 @@ class ToyMethod:
     """A method that writes down when it is asked for something.
 
     ``fails_at``: T at which rendering raises. ``breaks_after``: T after which personalisation itself raises.
+    ``dies_at``: T at which the whole process kills itself, ``deaths`` times in all; ``marks`` counts them.
     """
 
     name: str = "toy"
@@ -130,6 +135,9 @@ class ToyMethod:
     fails_at: tuple[int, ...] = ()
     breaks_after: int | None = None
     pause: float = 0.0
+    dies_at: int | None = None
+    deaths: int = 1
+    marks: Path | None = None
     log: Path | None = None
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -142,6 +150,11 @@ class ToyMethod:
         if self.log is not None:
             with self.log.open("a", encoding="utf-8") as stream:
                 stream.write(" ".join(map(str, what)) + "\n")
+
+    def die_at(self, steps: int) -> None:
+        if steps == self.dies_at and self.marks is not None and len(list(self.marks.iterdir())) < self.deaths:
+            (self.marks / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def personalize(self, sources: Sources, *, steps: int, seed: int) -> Subject:
         return next(subject for _, subject in self.checkpoints(sources, steps=(steps,), seed=seed))
@@ -229,6 +242,20 @@ def seen(ours: np.ndarray, theirs: np.ndarray) -> dict[str, int]:
     return {"prediction": int(mine.sum()), "reference": int(its.sum()), "both": both, "frames": len(ours)}
 
 
+@dataclass(frozen=True)
+class ToyOpener:
+    """What another process calls to open the toys. ``folder``: where the protocol's file is written."""
+
+    folder: Path
+    methods: tuple[ToyMethod, ...] = (ToyMethod(),)
+    people: int = 3
+    version: int = 1
+
+    def __call__(self, request: RunRequest) -> Opened:
+        methods: Any = {method.name: method for method in self.methods}
+        return Opened(toy_protocol(self.folder), ToyDataset(self.people), methods, ToyScorer(self.version))
+
+
 def toy_request(out: Path, **changes: Any) -> RunRequest:
     """A request over two sn and two T; the names in it are never looked up."""
     standard: dict[str, Any] = {"methods": ["toy"], "dataset": "toy", "sn": (1, 2), "steps": (0, 5)}
@@ -240,5 +267,6 @@ def toy_protocol(folder: Path) -> Any:
     from iper_bench.protocol.load import load_protocol
 
     path = folder / "toy-imitation.yaml"
-    path.write_text(PROTOCOL, encoding="utf-8")
+    if not path.exists():  # worker processes read it at the same time
+        path.write_text(PROTOCOL, encoding="utf-8")
     return load_protocol(path)

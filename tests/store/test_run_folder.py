@@ -123,9 +123,9 @@ def test_not_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"format": 1, "rows"', "not JSON"),
-        ('{"format": 2}', "newer"),
-        ('{"format": 1, "rows": [{}]}', "rows"),
+        ('{"format": 2, "rows"', "not JSON"),
+        ('{"format": 3}', "newer"),
+        ('{"format": 2, "rows": [{}]}', "rows"),
     ],
 )
 def test_units_that_cannot_be_read(folder: RunFolder, content: str, message: str) -> None:
@@ -152,7 +152,7 @@ def test_aggregates_of_a_run_that_has_not_ended(folder: RunFolder) -> None:
         folder.aggregates()
     assert "it resumes" in one_line(error)
     folder.write_results([], {"entries": []})
-    assert folder.aggregates() == {"format": 1, "entries": []}
+    assert folder.aggregates() == {"format": 2, "entries": []}
 
 
 def frames(count: int, seed: int = 0) -> Any:
