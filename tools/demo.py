@@ -38,7 +38,7 @@ def commands(*, train: bool, limit: int | None) -> list[list[str]]:
         # The baseline holds every clip of the protocol; a limited run cannot be held against it.
         *([f"gate {run}"] if limit is None else []),
         f"report {run} {sweep} --out {report}",
-        f"claims {run} {sweep}",
+        f"claims --only table5-personalization {sweep}",
     ]
     return [shlex.split(line) for line in lines]
 

@@ -35,7 +35,7 @@ from iper_bench.cli.options import PATH, split_names, split_numbers
 @click.option("--warmup", type=click.IntRange(min=0), default=1, show_default=True, help="rounds before them")
 @click.option(
     "--budget",
-    type=click.FloatRange(min=0.0),
+    type=click.FloatRange(min=0.0, min_open=True),
     metavar="SECONDS",
     help="leave out what would take longer; it is named",
 )

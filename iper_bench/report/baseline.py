@@ -169,6 +169,16 @@ def read_baseline(path: Path) -> dict[str, Any]:
         )
     for index, entry in enumerate(entries):
         _check_entry(entry, f"{path} entry {index}")
+    held: dict[object, int] = {}
+    for index, m in enumerate(measurements_of(content)):
+        first = held.setdefault(m.key, index)
+        if first != index:
+            raise UserError(
+                f"entries {first} and {index} are the same number, {m.title}",
+                where=str(path),
+                expected="each number once",
+                hint=HINT,
+            )
     return content
 
 

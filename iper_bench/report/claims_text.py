@@ -12,10 +12,10 @@ from iper_bench.report.numerals import MISSING, number
 SOURCE = "arXiv 2011.09055"
 INTRODUCTION = (
     f"The findings of {SOURCE} in our own words, each with a verdict computed from these runs. An effect is "
-    "the mean difference over clips, turned so that above 0 is what the paper says (where it says 'no better' or "
-    "'no change': so that above 0 the first side is better), with its 95 % interval over actors and their clips; p comes from flipping the signs of whole actors, after Holm over the "
-    "comparisons of the claim. A claim has the least favourable verdict of its comparisons. "
-    "Rules: docs/claims.md."
+    "the mean difference over clips, turned so that above 0 is what the paper says (where it says 'not "
+    "better' or 'no change': so that above 0 the first side is better), with its 95 % interval over actors "
+    "and their clips; p comes from flipping the signs of whole actors, after Holm over the comparisons of "
+    "the claim. A claim has the least favourable verdict of its comparisons. Rules: docs/claims.md."
 )
 COLUMNS = (
     "comparison",

@@ -54,7 +54,7 @@ class Cost:
         """Text and number of each column behind the condition."""
         values = (_median(self.personalise), _median(self.frame), max(self.peak, default=None))
         shown: list[tuple[str, float | None]] = [
-            ("–" if value is None else f"{value:.3g}", value) for value in values
+            ("–" if value is None else _short(value), value) for value in values
         ]
         counted = self.parameters
         shown.append(("–" if counted is None else f"{counted:,}", counted))
@@ -213,6 +213,11 @@ def _markdown(costs: Costs, pictures: Sequence[_Picture]) -> str:
         cells = [*condition.cells(), *(text for text, _ in cost.cells())]
         lines.append(f"| {' | '.join(text.replace('|', chr(92) + '|') for text in cells)} |")
     return "\n".join([*lines, "", NOTE, ""])
+
+
+def _short(value: float) -> str:
+    """Three significant digits, never with a power of ten where the number is large."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _median(values: Sequence[float]) -> float | None:

@@ -14,6 +14,8 @@ from iper_bench.report.evidence import Measurement
 from iper_bench.report.statistics import paired_by_actor
 from iper_bench.report.verdict import REGRESSED, Sample, Verdict, judge
 
+#: in the reason of a value whose frames were left out because they equal their truth: nothing got worse there
+PERFECT = ("+inf", "identical to its truth", "identical to their truth")
 WORST = 3  # clips named per number that got worse: enough to look at, few enough to read
 
 
@@ -82,7 +84,10 @@ def _sample(pair: Pair) -> Sample:
     if not pair.strict and now.value is None and before.value is not None:
         reason = f"no value: {now.reason or 'no reason on record'}"
         return Sample(*head, None, reason=reason, comparable=False)
-    coverage = (before.coverage, now.coverage) if pair.strict else (None, None)
+    perfect = any(words in (now.reason or "") for words in PERFECT)
+    if perfect and now.value is None and before.value is not None:
+        return Sample(*head, None, reason=f"no value: {now.reason}", comparable=False)
+    coverage = (before.coverage, now.coverage) if pair.strict and not perfect else (None, None)
     if before.total != now.total:  # other clips or frames: their shares say nothing about each other
         coverage = (None, None)
     if before.clip_values and now.clip_values:

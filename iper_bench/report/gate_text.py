@@ -36,8 +36,10 @@ def print_result(result: GateResult, console: Console, *, everything: bool = Fal
     if shown:
         block = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for heading in HEADINGS:
-            side = "left" if heading in ("number", "verdict") else "right"
-            block.add_column(heading, justify=side, overflow="fold")  # a name cut short is another name
+            # a name cut short is another name
+            block.add_column(
+                heading, justify="left" if heading in ("number", "verdict") else "right", overflow="fold"
+            )
         for v in (f.verdict for f in by_verdict(shown)):
             style = _STYLES.get(v.verdict, "dim")
             number, *cells = cells_of(v)

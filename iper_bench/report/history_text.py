@@ -41,7 +41,8 @@ def to_markdown(name: str, lines: Sequence[Mapping[str, Any]], trends: Sequence[
     """The whole history, newest first."""
     text = [f"# History of {markdown_text(name)}", ""]
     steps = [(step, trend) for trend in trends for step in trend.steps]
-    text += [f"{len(lines)} lines, {len(trends)} numbers, {len(steps)} steps.", ""]
+    counts = ((len(lines), "line"), (len(trends), "number"), (len(steps), "step"))
+    text += [", ".join(f"{count} {noun}{'s' * (count != 1)}" for count, noun in counts) + ".", ""]
     for step, trend in sorted(steps, key=lambda one: (-one[0].place, one[1].name)):
         where = label_of(lines[step.place], step.place)
         words = f"{trend.name}: level {step.before:.4f} -> {step.now:.4f} at {where}"

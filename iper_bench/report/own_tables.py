@@ -57,7 +57,9 @@ def _of_bench(evidence: Evidence, bench: Bench) -> BenchTables:
     rest = [place for place in places if place not in last]
 
     def main(chosen: Sequence[tuple[int, int]]) -> tuple[Table, ...]:
-        return tuple(build_table(evidence, bench, sn=sn, steps=steps) for sn, steps in chosen)
+        found = (build_table(evidence, bench, sn=sn, steps=steps) for sn, steps in chosen)
+        # a table of one method alone, as sweeps give, stands behind those that compare some
+        return tuple(sorted(found, key=lambda table: len(table.rows) + len(table.references) < 2))
 
     def further(chosen: Sequence[tuple[int, int]]) -> tuple[Table, ...]:
         found = [further_table(evidence, bench, sn=sn, steps=steps) for sn, steps in chosen]

@@ -31,6 +31,7 @@ from iper_bench.report.seeds import over_seeds
 from iper_bench.report.source_views import odd_views
 from iper_bench.report.table import Table
 from iper_bench.report.templating import asset_text, environment
+from iper_bench.store.plan_file import PLAN_FILE
 from iper_bench.store.rows import read_rows
 
 if TYPE_CHECKING:
@@ -101,9 +102,11 @@ class ReportFiles:
         from rich.console import Console as TerminalConsole
 
         console = console or TerminalConsole()
-        shown = self.tables
+        # the tables with most methods first: those of a sweep over one method tell least
+        shown = tuple(sorted(self.tables, key=lambda table: -len(table.rows) - len(table.references)))
         if len(shown) > PRINTED_TABLES:
-            shown = tuple({(table.bench, table.sn): table for table in shown}.values())  # the last T wins
+            full = [table for table in shown if len(table.rows) + len(table.references) > 1] or shown[:1]
+            shown = tuple({(table.bench, table.sn): table for table in full}.values())  # the last T wins
         for number, table in enumerate(shown):
             render.print_table(table, console, quoted=number == 0, notes=number == len(shown) - 1)
         if len(shown) < len(self.tables):
@@ -177,7 +180,7 @@ def write_report(
 def _require_apart(out: Path, runs: Sequence[Path]) -> None:
     """Refuse to write between the files of a run, where they would be taken for its own."""
     for run in runs:
-        if out.resolve().is_relative_to(run.resolve()):
+        if (run / PLAN_FILE).is_file() and out.resolve().is_relative_to(run.resolve()):
             raise UserError(
                 "lies in a run folder, where its files would be taken for the run's",
                 where=str(out),

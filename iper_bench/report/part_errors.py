@@ -16,6 +16,7 @@ from iper_bench.report.statistics import nested_bootstrap, paired_by_actor
 from iper_bench.store.part_errors import PARTS
 
 ANCHOR, TITLE = "part-errors", "Errors by body part"
+POWER = 0.5  # of the colours of differences: one hopeless method leaves those between good ones visible
 _WORDS = (
     "Mean absolute difference between prediction and truth, 0 to 255, over the pixels of the true frame "
     "that show a part of the body; self-imitation only. A hand drawn in the wrong place is an error of "
@@ -76,7 +77,7 @@ def _difference_maps(one: CohortParts, against: MethodParts, name: str) -> str:
     )
     figures = [
         f'<figure data-method="{escape(method.method)}">'
-        f"{drawn(_minus(method, against), top, f'{method.method} minus {against.method}')}"
+        f"{drawn(_minus(method, against), top, f'{method.method} minus {against.method}', power=POWER)}"
         f"<figcaption>{escape(method.method)}</figcaption></figure>"
         for method in one.methods
     ]
@@ -86,9 +87,10 @@ def _difference_maps(one: CohortParts, against: MethodParts, name: str) -> str:
         for method in one.methods
     )
     held = escape(json.dumps(parts, sort_keys=True, allow_nan=False, separators=(",", ":")))
-    legend = scale(top, both=True, words="difference (blue: less error, red: more)")
+    legend = scale(top, both=True, words="difference (blue: less error, red: more)", power=POWER)
     return (
-        f'<div class="part-differences" data-top="{top:.6g}" data-steps="{STEPS}" data-values="{held}">'
+        f'<div class="part-differences" data-top="{top:.6g}" data-steps="{STEPS}" data-power="{POWER}" '
+        f'data-values="{held}">'
         f'<p><label for="{name}">Differences against</label> <select id="{name}">{options}</select></p>'
         f'{legend}<div class="bodies">{"".join(figures)}</div></div>'
     )
@@ -163,10 +165,10 @@ def _text(value: float | None) -> str:
 _SCRIPT = """
 document.querySelectorAll(".part-differences").forEach(function (box) {
   var values = JSON.parse(box.dataset.values), top = Number(box.dataset.top), steps =
-  Number(box.dataset.steps); var chosen = box.querySelector("select");
+  Number(box.dataset.steps), power = Number(box.dataset.power); var chosen = box.querySelector("select");
   function tone(value) {
     if (value === null) { return "tonex"; }
-    var step = Math.min(steps, Math.floor(Math.abs(value) / top * steps + 0.5));
+    var step = Math.min(steps, Math.floor(Math.pow(Math.abs(value) / top, power) * steps + 0.5));
     return (value < 0 && step ? "less" : "tone") + step;
   }
   function difference(ours, theirs) {

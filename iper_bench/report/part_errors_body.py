@@ -60,14 +60,14 @@ def spoken(part: str) -> str:
     return part.replace("_", " ")
 
 
-def tone(value: float | None, top: float) -> str:
+def tone(value: float | None, top: float, *, power: float = 1.0) -> str:
     """Class of a part: ``tone0`` to ``tone5`` by the value's share of ``top``, ``less1`` to ``less5`` below
     0, and ``tonex`` for a part that no frame shows. ``top``: where the last colour begins to be full, above
-    0.
+    0. ``power``: below 1, small values get colours of their own beside large ones.
     """
     if value is None:
         return "tonex"
-    step = min(STEPS, math.floor(abs(value) / top * STEPS + 0.5))
+    step = min(STEPS, math.floor((abs(value) / top) ** power * STEPS + 0.5))
     return f"{'less' if value < 0 and step else 'tone'}{step}"
 
 
@@ -80,36 +80,40 @@ def nice_top(values: list[float]) -> float:
     return next(factor * power for factor in _ROUND if factor * power >= largest * (1 - 1e-9))
 
 
-def drawn(values: Mapping[str, float | None], top: float, words: str) -> str:
-    """SVG of one body. ``values``: by part. ``words``: what it shows, for those who do not see it."""
-    shapes = [_part(BACKGROUND, _BACKGROUND, values, top)]
-    shapes += [_part(part, shape, values, top) for part, shape in _MIDDLE.items()]
+def drawn(values: Mapping[str, float | None], top: float, words: str, *, power: float = 1.0) -> str:
+    """SVG of one body. ``values``: by part. ``words``: what it shows, for those who do not see it. ``power``:
+    as :func:`tone`.
+    """
+    shapes = [_part(BACKGROUND, _BACKGROUND, values, top, power)]
+    shapes += [_part(part, shape, values, top, power) for part, shape in _MIDDLE.items()]
     for side, turn in (("right", ""), ("left", ' transform="translate(120 0) scale(-1 1)"')):
-        own = "".join(_part(f"{side}_{part}", shape, values, top) for part, shape in _SIDE.items())
+        own = "".join(_part(f"{side}_{part}", shape, values, top, power) for part, shape in _SIDE.items())
         shapes.append(f"<g{turn}>{own}</g>")
     width, height = SIZE
     opened = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(words)}">'
     return f"{opened}<g>{''.join(shapes)}</g></svg>"
 
 
-def _part(part: str, shape: str, values: Mapping[str, float | None], top: float) -> str:
+def _part(part: str, shape: str, values: Mapping[str, float | None], top: float, power: float) -> str:
     value = values.get(part)
     said = "not seen" if value is None else number(value, 1)
     start, rest = shape.split(" ", 1)
     opened = rest.removesuffix("/>")
     name = start.removeprefix("<")
     title = f"<title>{spoken(part)}: {said}</title>"
-    return f'{start} class="{tone(value, top)}" data-part="{part}" {opened}>{title}</{name}>'
+    return f'{start} class="{tone(value, top, power=power)}" data-part="{part}" {opened}>{title}</{name}>'
 
 
-def scale(top: float, *, both: bool, words: str) -> str:
-    """HTML of a legend: the colours with the numbers they begin at. ``both``: below 0 as well."""
+def scale(top: float, *, both: bool, words: str, power: float = 1.0) -> str:
+    """HTML of a legend: the colours with the numbers in their middle. ``both``: below 0 as well. ``power``:
+    as :func:`tone`.
+    """
     steps = range(-STEPS if both else 0, STEPS + 1)
     boxes = []
     for step in steps:
-        value = step * top / STEPS
+        value = math.copysign((abs(step) / STEPS) ** (1 / power) * top, step)
         label = number(value, 1 if top >= 1 else 3)
-        square = f'<rect width="10" height="10" class="{tone(value, top)}"/>'
+        square = f'<rect width="10" height="10" class="{tone(value, top, power=power)}"/>'
         box = f'<svg viewBox="0 0 10 10" aria-hidden="true">{square}</svg>'
         boxes.append(f"<b>{box}<span>{label}</span></b>")
     return f'<div class="scale"><span>{escape(words)}</span>{"".join(boxes)}</div>'

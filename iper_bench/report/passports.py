@@ -51,8 +51,10 @@ class Gap:
 
 
 def summary(evidence: Evidence) -> list[tuple[str, str]]:
-    """Label and text of the first lines of a report."""
+    """Label and text of the first lines of a report; none of runs that measured nothing (timings alone)."""
     listed = evidence.measurements
+    if not listed and not evidence.runs:
+        return []
     methods = sorted({m.method for m in listed if m.method not in evidence.references})
     references = sorted({m.method for m in listed} - {*methods})
 

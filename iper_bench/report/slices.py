@@ -196,6 +196,7 @@ def _worst_table(ranked: Sequence[SliceLoss], one: _Found, directions: Mapping[s
     """Single methods and metrics with the largest losses."""
     taken: dict[tuple[str, str], int] = {}
     rows: list[list[Cell]] = []
+    passports = []
     for loss in sorted(
         ranked, key=lambda loss: (-loss.share, loss.method, loss.metric, loss.kind, loss.label)
     ):
@@ -203,6 +204,7 @@ def _worst_table(ranked: Sequence[SliceLoss], one: _Found, directions: Mapping[s
         if loss.loss <= 0 or len(rows) == SHOWN or taken.get(key, 0) == OF_ONE_SLICE:
             continue
         taken[key] = taken.get(key, 0) + 1
+        passports.append(one.metrics[loss.metric])
         digits = digits_for([abs(loss.value), abs(loss.overall)])
         rows.append(
             [
@@ -220,7 +222,8 @@ def _worst_table(ranked: Sequence[SliceLoss], one: _Found, directions: Mapping[s
         return Part("<p>No method loses in any slice.</p>", "No method loses in any slice.")
     heads = ("method", "metric", "slice", "in the slice", "all frames", "loss [interval]", "spreads")
     title = f"The largest losses (at most {OF_ONE_SLICE} of one slice)"
-    return table(title, (*heads, "frames", "clips", "actors"), rows, texts=(0, 1, 2))
+    counts = ("frames", "clips", "actors")
+    return table(title, (*heads, *counts), rows, texts=(0, 1, 2), passports=passports)
 
 
 def _loss_text(loss: SliceLoss, one: _Found, directions: Mapping[str, bool]) -> str:

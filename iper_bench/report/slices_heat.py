@@ -8,6 +8,7 @@ from html import escape
 from iper_bench.report.frame_values import Metric, shown_name
 from iper_bench.report.numerals import digits_for, number
 from iper_bench.report.slices_losses import SliceLoss
+from iper_bench.report.slices_table import passport_mark
 
 VIEW = "view"
 STEPS = (0.1, 0.25, 0.5, 1.0)  # spreads at which the shade grows
@@ -64,11 +65,11 @@ def _table(name: str, passport: str, own: Mapping[tuple[str, str], SliceLoss], *
     methods = sorted({method for method, _ in own})
     digits = digits_for([abs(loss.value) for loss in own.values()])
     heads = "".join(f'<th scope="col" data-sort="number">{escape(_angle(label))}</th>' for label in labels)
+    marked = passport_mark(passport)
     lines = []
     for method in methods:
         cells = "".join(_cell(own.get((method, label)), digits) for label in labels)
-        lines.append(f'<tr><th scope="row">{escape(method)}</th>{cells}</tr>')
-    marked = f' data-passport="{escape(passport)}"' if passport else ""
+        lines.append(f'<tr{marked}><th scope="row">{escape(method)}</th>{cells}</tr>')
     head = f'<tr><th scope="col" data-sort="text">method</th>{heads}</tr>'
     table = f'<table data-sortable class="heat"><thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
     start = "<details open>" if opened else "<details>"

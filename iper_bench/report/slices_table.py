@@ -31,6 +31,7 @@ def table(
     *,
     texts: Sequence[int],
     wrapped: Sequence[int] = (),
+    passports: Sequence[str] = (),
     style: str = "slices",
 ) -> Part:
     """A table that the page can sort.
@@ -39,15 +40,17 @@ def table(
     ----------
     title: stands above it. heads: names of the columns. rows: their cells, not yet escaped. texts: columns
         that hold words and may break into lines. wrapped: those that may as well, but are sorted by number.
-        style: CSS class.
+        passports: of the metric of every row, where a row has one. style: CSS class.
     """
     head = "".join(
         f'<th scope="col" data-sort="{"text" if place in texts else "number"}">{escape(name)}</th>'
         for place, name in enumerate(heads)
     )
     words = {*texts, *wrapped}
+    marks = [passport_mark(one) for one in passports] or [""] * len(rows)
     body = "".join(
-        f"<tr>{''.join(_html(one, place in words) for place, one in enumerate(row))}</tr>" for row in rows
+        f"<tr{mark}>{''.join(_html(one, place in words) for place, one in enumerate(row))}</tr>"
+        for mark, row in zip(marks, rows, strict=True)
     )
     html = (
         f'<h4>{escape(title)}</h4><div class="scroll"><table data-sortable class="{style}">'
@@ -56,6 +59,11 @@ def table(
     plain = [[text.replace("|", "\\|") for text, _ in row] for row in rows]
     markdown = [f"**{title}**", "", _line(heads), _line(["---"] * len(heads)), *map(_line, plain)]
     return Part(html, "\n".join(markdown))
+
+
+def passport_mark(passport: str) -> str:
+    """The attribute by which the page shows a passport; empty for none."""
+    return f' data-passport="{escape(passport)}"' if passport else ""
 
 
 def _html(one: Cell, words: bool) -> str:

@@ -64,8 +64,9 @@ def _html(rows: Sequence[TimingRow]) -> str:
     picture = f'<img src="figures/{NAME}.svg" loading="lazy" alt="{words}">'
     return (
         f'<figure><div class="picture">{picture}</div></figure>'
-        f'<div class="scroll" tabindex="0"><table class="facts" data-sortable><thead><tr>{head}</tr></thead>'
-        f'<tbody>{body}</tbody></table></div><p class="remark">{escape(QUOTED_NOTE)} '
+        '<div class="scroll" tabindex="0"><table class="facts timing" data-sortable>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<p class="remark">{escape(QUOTED_NOTE)} '
         f'<a href="tables/{NAME}.csv">CSV</a></p>'
     )
 
@@ -75,7 +76,8 @@ def _row(row: TimingRow) -> str:
     cells += [("" if row.quoted else row.steps, row.steps), (row.frames or "", row.frames)]
     for phase in TITLES:
         found = row.phases.get(phase)
-        text = "–" if found is None else f"{found.median:.4g}"
+        # a quoted number stands as it is printed
+        text = "–" if found is None else f"{found.median:g}" if row.quoted else f"{found.median:.4g}"
         if found is not None and not row.quoted:
             text += f" ± {found.deviation:.2g}"
         cells.append((text + ("~" if phase in row.uncertain else ""), "" if found is None else found.median))

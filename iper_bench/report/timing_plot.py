@@ -67,11 +67,11 @@ def _panel(axes: Any, rows: Sequence[TimingRow]) -> None:
             ecolor="#333333",
             capsize=2,
         )
-        for row, place, height in zip(found, places, heights, strict=True):
+        for row, place, spread in zip(found, places, spreads, strict=True):
             mark = "~" if phase in row.uncertain else ""
             axes.annotate(
-                f"{height:.3g}{mark}",
-                (place, height),
+                f"{_short(spread.median)}{mark}",
+                (place, spread.median if row.quoted else spread.high),  # above the bar of the spread
                 xytext=(0, 3),
                 textcoords="offset points",
                 ha="center",
@@ -91,6 +91,10 @@ def _panel(axes: Any, rows: Sequence[TimingRow]) -> None:
         f"side in pixels; {words}" + (f", T = {'/'.join(map(str, steps))}" if steps else ""), fontsize=8
     )
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _folded(text: str) -> str:

@@ -5,7 +5,6 @@ Nothing is guessed: a method that no run here has timed is named as such.
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from iper_bench.run.unit import Unit
 from iper_bench.store.newest import RUNS
 from iper_bench.store.plan_file import PLAN_FILE, read_plan
 from iper_bench.store.planned import PlannedUnit, planned_units
+from iper_bench.store.run_folder import RunFolder
 
 READ_RUNS = 20  # newest run folders that are looked at
 READ_UNITS = 200  # timings of a method that are read: a median needs no more
@@ -99,14 +99,13 @@ def _costs(folders: Iterable[Path], identities: set[str], size: int) -> dict[str
             identity = methods[unit.method]
             cost = costs.setdefault(identity, _Cost())
             if identity in identities and cost.units < READ_UNITS:
-                _add(cost, folder, unit)
+                _add(cost, RunFolder(folder, held), unit)
     return costs
 
 
-def _add(cost: _Cost, folder: Path, unit: PlannedUnit) -> None:
-    try:
-        timing = json.loads((folder / "timings" / f"{unit.id}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+def _add(cost: _Cost, folder: RunFolder, unit: PlannedUnit) -> None:
+    timing = folder.timing(unit.id)
+    if not timing:
         return
     drawn = timing.get("render", 0.0) + timing.get("measure", 0.0) + timing.get("render and measure", 0.0)
     cost.units += 1
@@ -116,8 +115,8 @@ def _add(cost: _Cost, folder: Path, unit: PlannedUnit) -> None:
     else:
         cost.opening.append(timing.get("personalise", 0.0))
     if cost.units == 1:
-        files = list((folder / "predictions").glob(f"{unit.id}*/*.png"))
-        files += list((folder / "predictions").glob(f"{unit.id}.mkv"))
+        files = list((folder.path / "predictions").glob(f"{unit.id}*/*.png"))
+        files += list((folder.path / "predictions").glob(f"{unit.id}.mkv"))
         if files:
             cost.size.append(sum(file.stat().st_size for file in files) / max(unit.frames, 1))
 

@@ -150,7 +150,8 @@ def score_run(request: ScoreRequest) -> RunReport:
     """Measure the predictions of a run again; its rows are replaced.
 
     The request of the run is read from its plan; metrics, person detector, weights and device are those of
-    ``request``, and so are the profiles where any is named.
+    ``request``, and so are the profiles where any is named. With neither profile nor metric named it is
+    measured by the very metrics of its plan.
 
     Raises
     ------
@@ -175,7 +176,8 @@ def score_run(request: ScoreRequest) -> RunReport:
                 expected="--profile, --metrics, --person-detector, --weights-dir, --device, --protocol or "
                 "--data-root alone",
             )
-    return score(run_request(request))
+    own = not request.measures.profiles and request.measures.metrics is None
+    return score(run_request(request), own=own)
 
 
 def run_request(request: ScoreRequest) -> RunRequest:

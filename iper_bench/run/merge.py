@@ -16,7 +16,7 @@ from iper_bench.progress import track
 from iper_bench.run.conclude import conclude
 from iper_bench.run.environment import environment, joined, provenance
 from iper_bench.run.request import RunReport
-from iper_bench.run.scoring import Scorer, SuiteScorer
+from iper_bench.run.scoring import Scorer, SuiteScorer, same_metrics
 from iper_bench.store.failure import Failure
 from iper_bench.store.gathering import gather
 from iper_bench.store.plan_file import definition_hashes, difference, plan_hash
@@ -98,23 +98,14 @@ def scorer_of_plan(
     plan: Mapping[str, Any], weights_dir: Path | None, device: str, person_detector: str | None
 ) -> Scorer:
     """The metrics of a plan, opened here. Raises UserError when they are not the same to the last weight."""
-    wanted = definition_hashes(plan["profiles"])
-    named = sorted({name for profile in plan["profiles"].values() for name in profile["metrics"]})
-    # with one profile its names say all; with several, "the defaults of each" cannot be said by names
-    scorer = None
-    for metrics in (named, None) if len(wanted) > 1 else (named,):
-        scorer = SuiteScorer(
-            sorted(wanted),
-            weights_dir=weights_dir,
-            device=device,
-            metrics=metrics,
-            person_detector=person_detector,
-        )
-        if definition_hashes(scorer.definitions()) == wanted:
-            return scorer
-    here = scorer.definitions() if scorer else {}
+    scorer = same_metrics(plan, weights_dir, device, person_detector)
+    if scorer is not None:
+        return scorer
+    profiles = sorted(plan["profiles"])
+    here = SuiteScorer(profiles, weights_dir=weights_dir, device=device, person_detector=person_detector)
+    differing = _differing(plan["profiles"], here.definitions())
     raise UserError(
-        f"the metrics of this machine are not those of the plan: {_differing(plan['profiles'], here)}",
+        f"the metrics of this machine are not those of the plan: {differing}",
         where="merge",
         expected="the same weights and iper-bench as where the shards were computed",
         hint="--weights-dir FOLDER, or merge on a machine that has them",

@@ -96,7 +96,9 @@ def fit_methods(
         return dict(methods), ()
     fit = {name: method for name, method in methods.items() if does_task(method, protocol)}
     unfit = tuple(sorted(set(methods) - set(fit)))
-    if not any(made_from(method) is None for method in fit.values()):
+    # references are evaluated beside methods, or alone where nothing else was named
+    own = [name for name, method in methods.items() if made_from(method) is None] or list(methods)
+    if not any(name in fit for name in own):
         raise UserError(
             f"none of the methods does {protocol.task}",
             where=f"protocol '{protocol.name}'",

@@ -15,25 +15,32 @@ from iper_bench.run.benchmark import evaluate
 from iper_bench.run.opened import open_data, plan_of
 from iper_bench.run.plan import Plan
 from iper_bench.run.request import RunReport, RunRequest
-from iper_bench.run.scoring import Scorer, SuiteScorer
+from iper_bench.run.scoring import Scorer, SuiteScorer, same_metrics
 from iper_bench.store.plan_file import definition_hashes, difference
 from iper_bench.store.run_folder import RunFolder
+from iper_bench.store.shard import require_whole
 
 
-def score(request: RunRequest) -> RunReport:
+def score(request: RunRequest, *, own: bool = False) -> RunReport:
     """Measure the predictions of a run, by the request's profiles: those of units that have no rows yet
     (``iper-bench predict`` made them), and again those of units whose rows are by other definitions.
 
     The request is that of the run with other ``profiles``, ``weights_dir`` or ``device``. Units that have
     neither rows nor predictions are left alone.
 
+    ``own``: by the very metrics of the run's plan, where they are the same here; else by the request's.
+
     Raises
     ------
-    UserError when the folder holds no run, one that differs in more than its profiles, or units that were
-    measured by other definitions and whose predictions are gone (their rows would be lost). Nothing was
+    UserError when the folder holds no run, a shard, one that differs in more than its profiles, or units that
+    were measured by other definitions and whose predictions are gone (their rows would be lost). Nothing was
     changed then.
     """
-    scorer = SuiteScorer(
+    scorer = None
+    if own and request.out is not None:
+        plan = RunFolder.open(request.out).plan
+        scorer = same_metrics(plan, request.weights_dir, request.device, request.person_detector)
+    scorer = scorer or SuiteScorer(
         request.profiles,
         weights_dir=request.weights_dir,
         device=request.device,
@@ -48,6 +55,7 @@ def score_with(request: RunRequest, protocol: Protocol, dataset: Dataset, scorer
     if request.out is None:
         raise UserError("no run folder", where="--out", expected="the folder of the run to measure again")
     folder = RunFolder.open(request.out)
+    require_whole(request.out)
     methods = _recorded_methods(folder, request)
     plan = plan_of(request, protocol, dataset, methods, scorer)
     where = difference(_without_profiles(folder.plan), _without_profiles(plan.document))

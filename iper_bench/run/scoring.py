@@ -21,6 +21,7 @@ from iper_bench.metrics.scores import MetricValue, SetFeatures, UnitScores
 from iper_bench.protocol.trial import Trial
 from iper_bench.run.material import Material
 from iper_bench.run.unit import Unit
+from iper_bench.store.plan_file import definition_hashes
 from iper_bench.store.planned import PlannedUnit
 from iper_bench.store.row import Row
 from iper_bench.store.rows import WHOLE_SET
@@ -101,6 +102,29 @@ class SuiteScorer:
     def pool(self, features: Sequence[Mapping[str, SetFeatures]], setting: str) -> list[MetricValue]:
         """Set metrics over the features of several units."""
         return self._suite.pool(features, cast(Setting, setting))
+
+
+def same_metrics(
+    plan: Mapping[str, Any], weights_dir: Path | None, device: str, person_detector: str | None
+) -> SuiteScorer | None:
+    """The metrics of a plan, opened here; ``None`` when they are not the same to the last weight.
+
+    What was typed is not in the plan, and names do not say the defaults: of several profiles each has its
+    own, and a metric that is named is measured in more settings than by default (FID/clip).
+    """
+    wanted = definition_hashes(plan["profiles"])
+    named = sorted({name for profile in plan["profiles"].values() for name in profile["metrics"]})
+    for metrics in (None, named, ["all"]):
+        scorer = SuiteScorer(
+            sorted(wanted),
+            weights_dir=weights_dir,
+            device=device,
+            metrics=metrics,
+            person_detector=person_detector,
+        )
+        if definition_hashes(scorer.definitions()) == wanted:
+            return scorer
+    return None
 
 
 def _described(profile: str, metrics: Mapping[str, set[str]], texts: Mapping[str, Any]) -> dict[str, Any]:

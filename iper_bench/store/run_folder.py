@@ -147,10 +147,11 @@ class RunFolder:
         ``None`` when it is unfinished, unreadable, or its features are gone: set metrics over the other units
         would be other numbers.
         """
-        content = _read_or_none(self.path / "units" / f"{unit}.json")
+        path = self.path / "units" / f"{unit}.json"
+        content = _read_or_none(path)
         if content is None:
             return None
-        check_format(content, f"units/{unit}.json")
+        check_format(content, str(path))
         if content.get("features") and not self._features(unit).exists():
             return None
         found = content.get("definitions")
@@ -245,7 +246,8 @@ class RunFolder:
         found = []
         for unit in _stems(self.path / "failures"):
             content = _read_or_none(self.path / "failures" / f"{unit}.json") or {}
-            name = str(content.get("unit", {}).get("name", unit))
+            head = content.get("unit")
+            name = str(head.get("name", unit)) if isinstance(head, dict) else unit
             found.append(Failure(unit, name, str(content.get("reason", "unreadable record"))))
         return found
 
@@ -256,8 +258,9 @@ class RunFolder:
             write_json(self.path / "timings" / f"{unit}.json", content, flush=False)
 
     def timing(self, unit: str) -> dict[str, float]:
-        """Seconds of a unit by phase; empty when none are on record."""
-        return _read_or_none(self.path / "timings" / f"{unit}.json") or {}
+        """Seconds of a unit by phase; empty when none are on record. What is no number there is left out."""
+        content = _read_or_none(self.path / "timings" / f"{unit}.json") or {}
+        return {key: content[key] for key in content if type(content[key]) in (int, float)}
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Write ``env.json``."""
@@ -266,8 +269,12 @@ class RunFolder:
             write_json(self.path / ENVIRONMENT_FILE, content)
 
     def environment(self) -> dict[str, Any]:
-        """Content of ``env.json``; empty when it is missing."""
-        return _read_or_none(self.path / ENVIRONMENT_FILE) or {}
+        """Content of ``env.json``; empty when it is missing. What describes no machine there is left out."""
+        content = _read_or_none(self.path / ENVIRONMENT_FILE) or {}
+        listed = content.get("environments")
+        if not isinstance(listed, list):
+            return {key: value for key, value in content.items() if key != "environments"}
+        return {**content, "environments": [one for one in listed if isinstance(one, dict)]}
 
     # ------------------------------------------------------------------ results over units
 

@@ -129,7 +129,7 @@ def test_history_prints_plots_and_puts_on_record(tmp_path: Path, capsys: pytest.
     assert run_line(capsys, "gate", "history", str(baseline), *add, "--reason=nightly").status == 0
     outcome = run_line(capsys, "gate", "history", str(baseline), "--out", str(tmp_path / "out"))
     assert outcome.status == 0
-    assert "2 lines, 1 numbers, 0 steps" in outcome.out
+    assert "2 lines, 1 number, 0 steps" in outcome.out
     assert (tmp_path / "out" / "trend.svg").is_file()
     assert_one_line(run_line(capsys, "gate", "history", str(baseline), *add), "--add needs --reason")
     assert_one_line(run_line(capsys, "gate", "history", str(baseline), "--reason=x"), "belong to --add")

@@ -235,6 +235,7 @@ class TestBadInput:
             (lambda c: c["entries"][2].update(clip_values={"a": None}), "entry 2: 'clip_values'"),
             (lambda c: c["entries"][0].pop("higher_is_better"), "'higher_is_better'"),
             (lambda c: c["entries"][0].update(sn=True), "'sn'"),
+            (lambda c: c["entries"].append(c["entries"][0]), "entries 0 and .* are the same number"),
         ],
     )
     def test_damaged_or_other_baseline(

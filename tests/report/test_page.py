@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from iper_bench.errors import UserError
-from iper_bench.report.evidence import Evidence
+from iper_bench.report import passports
+from iper_bench.report.evidence import Evidence, Measurement
 from iper_bench.report.how_to_read import how_to_read
 from iper_bench.report.page import BUILDERS, POLICY, ReportFiles, write_report
 from iper_bench.report.panel import Panel, ReportContext, ReportOptions
@@ -423,3 +424,14 @@ class TestBadInput:
         (tmp_path / "out").write_text("", encoding="utf-8")
         with pytest.raises(UserError, match="is a file"):
             own([run], tmp_path / "out")
+
+
+def test_a_metric_that_looks_for_nothing_does_not_blame_a_face() -> None:
+    """Metrics over time have no value for the first frame of a clip."""
+    same = {"dataset": "d", "protocol": "p", "setting": "self", "sn": 1, "steps": 0, "profile": "offline"}
+    over_time = Measurement("a", metric="tLPIPS", value=0.1, count=30, total=32, **same)  # type: ignore[arg-type]
+    faces = dataclasses.replace(over_time, metric="Face-CS", detections={"frames": 32, "both": 30})
+    first, second = passports.coverage(Evidence((), (over_time, faces)))
+    assert "face" not in first.reason
+    assert "first frames of a clip" in first.reason
+    assert "no face or body found" in second.reason

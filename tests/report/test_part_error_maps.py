@@ -75,6 +75,18 @@ def test_colours_grow_with_the_value() -> None:
     assert tone(-10.0, 10.0) == f"less{STEPS}"
     assert tone(-0.01, 10.0) == "tone0"
     assert tone(None, 1.0) == "tonex"
+    # beside a difference of 80 one of 4 is seen, one of 0.5 is none
+    assert [tone(one, 80.0, power=0.5) for one in (0.5, 4.0, -4.0, 80.0)] == [
+        "tone0",
+        "tone1",
+        "less1",
+        "tone5",
+    ]
+    legend = scale(80.0, both=False, words="x", power=0.5)
+    assert re.findall(r'class="(.*?)".*?<span>(.*?)</span>', legend.split("</span>", 1)[1]) == [
+        *(("tone0", "0.0"), ("tone1", "3.2"), ("tone2", "12.8")),
+        *(("tone3", "28.8"), ("tone4", "51.2"), ("tone5", "80.0")),
+    ]
     assert scale(10.0, both=True, words="x").count("<svg") == 2 * STEPS + 1
 
 

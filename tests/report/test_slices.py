@@ -145,6 +145,9 @@ def test_the_worst_slices_stand_on_top(tmp_path: Path) -> None:
     assert "1.50 [1.50, 1.50]" in panel.html
     assert 'class="heat"' in panel.html
     assert "data-passport=" in panel.html
+    # every number of one metric shows what it is
+    worst = panel.html.split("The largest losses")[1].split("</table>")[0].split("<tbody>")[1]
+    assert worst.count("<tr data-passport=") == worst.count("<tr") > 0
     (asset,) = panel.assets
     asset.write(tmp_path / asset.name)
     lines = (tmp_path / asset.name).read_text().splitlines()

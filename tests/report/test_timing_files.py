@@ -10,6 +10,7 @@ import pytest
 
 from iper_bench.errors import UserError
 from iper_bench.report.evidence import Evidence
+from iper_bench.report.page import write_report
 from iper_bench.report.panel import ReportContext
 from iper_bench.report.timing_files import write_timing
 from iper_bench.report.timing_panel import build
@@ -113,3 +114,14 @@ def test_damaged_files(tmp_path: Path, content: str | None, words: str) -> None:
         (tmp_path / TIMING_FILE).write_text(content)
     with pytest.raises(UserError, match=words):
         read_timing(tmp_path / TIMING_FILE)
+
+
+def test_a_report_of_timings_alone_says_nothing_of_numbers_that_it_does_not_have(tmp_path: Path) -> None:
+    write(tmp_path / "timing")
+    page = write_report([tmp_path / "timing"], tmp_path / "out")
+    text, words = page.html.read_text(), page.markdown.read_text()
+    assert 'id="timing"' in text
+    for absent in ('id="coverage"', 'href="#coverage"', "references alone", "Every number stands"):
+        assert absent not in text
+    assert "Every number stands" not in words
+    assert '<td data-value="374.04">374.04</td>' in text

@@ -200,6 +200,16 @@ def test_metrics_that_are_not_here_are_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(e.value)
 
 
+@pytest.mark.parametrize("typed", [None, ["PSNR", "FID/clip"], ["all"]])
+def test_metrics_of_a_plan_are_found_again_however_they_were_typed(typed: list[str] | None) -> None:
+    from iper_bench.run.merge import scorer_of_plan
+    from iper_bench.run.scoring import SuiteScorer
+
+    planned = SuiteScorer(["offline"], weights_dir=None, device="cpu", metrics=typed).definitions()
+    plan = {"profiles": json.loads(json.dumps(planned))}
+    assert scorer_of_plan(plan, None, "cpu", None).definitions() == planned
+
+
 def test_a_shard_is_no_run(tmp_path: Path) -> None:
     (part, *_) = shards(tmp_path, sn=(1,), steps=(0,))
     with pytest.raises(UserError, match=r"is shard 1/3 of a run.*iper-bench merge") as caught:

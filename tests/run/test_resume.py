@@ -44,6 +44,7 @@ def story(folder: Path, kills: int, *words: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path, whole: dict[str, bytes]) -> None:
     found = story(tmp_path, KILLS)
     assert found["killed"] > KILLS // 4, "the kills came too late to prove anything"
@@ -60,6 +61,7 @@ def test_workers_and_their_parent_killed_at_random_moments(tmp_path: Path, whole
     assert not list((tmp_path / "killed" / "failures").glob("*"))
 
 
+@pytest.mark.slow
 def test_a_parent_is_killed_and_the_next_run_waits_for_its_workers(
     tmp_path: Path, whole: dict[str, bytes]
 ) -> None:

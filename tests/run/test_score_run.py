@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 
 from iper_bench.errors import UserError
+from iper_bench.run import score as scoring_again
 from iper_bench.run.benchmark import evaluate
 from iper_bench.run.request import RunReport
 from iper_bench.run.score import score_with
+from iper_bench.run.scoring import SuiteScorer
+from iper_bench.store.plan_file import definition_hashes, plan_hash, write_plan
 from iper_bench.store.prediction_video import PredictionVideo
 from iper_bench.store.rows import read_rows
 from iper_bench.store.run_folder import RunFolder
+from iper_bench.store.shard import Shard, write_shard
 from tests.run.run_bytes import compared
 from tests.run.toys import ToyDataset, ToyMethod, ToyScorer, toy_protocol, toy_request
 
@@ -144,3 +148,31 @@ def test_a_killed_scoring_goes_on(bench: Bench, tmp_path: Path) -> None:
     assert (report.kept, report.done) == (3, UNITS - 3)
     bench.run("new", version=2)
     assert compared(tmp_path / "run") == compared(tmp_path / "new")
+
+
+def test_a_shard_is_not_measured_on_its_own(bench: Bench, tmp_path: Path) -> None:
+    bench.run("part")
+    plan = RunFolder.open(tmp_path / "part").plan
+    write_shard(tmp_path / "part", Shard(1, 2, plan_hash(plan), ()))
+    with pytest.raises(UserError, match="is shard 1/2 of a run"):
+        bench.score("part")
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_run_is_measured_by_its_own_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    """Not by the defaults of its profiles, which may be more or fewer than what was typed for the run."""
+    planned = SuiteScorer(["offline"], weights_dir=None, device="cpu", metrics=["PSNR"]).definitions()
+    (tmp_path / "run").mkdir()
+    write_plan(tmp_path / "run", {"profiles": planned})
+    used: list[dict[str, str]] = []
+
+    def instead(request: Any, protocol: Any, dataset: Any, scorer: SuiteScorer) -> None:
+        used.append(definition_hashes(scorer.definitions()))
+
+    monkeypatch.setattr(scoring_again, "open_data", lambda request: (None, None))
+    monkeypatch.setattr(scoring_again, "score_with", instead)
+    request = toy_request(tmp_path / "run", profiles=("offline",))
+    scoring_again.score(request, own=own)
+    assert (used == [definition_hashes(planned)]) == own

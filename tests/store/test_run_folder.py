@@ -213,3 +213,28 @@ def test_exhibit(folder: RunFolder) -> None:
     assert exhibit.read("reference") == {}
     with pytest.raises(ValueError, match="kind"):
         exhibit.write({"sources": {}})
+
+
+def test_records_beside_the_numbers_may_be_odd(folder: RunFolder) -> None:
+    """A damaged record of seconds, machines or a failure ends no run and fails no unit."""
+    for name, text in {
+        "timings/u0.json": '{"personalise": "x", "render": 1.5, "frames": 4, "measure": null, "on": true}',
+        "failures/u1.json": '{"format": 2, "unit": "x", "reason": "no luck"}',
+        "env.json": '{"format": 2, "plan": "p", "environments": ["x", {"python": "3.11"}]}',
+    }.items():
+        (folder.path / name).parent.mkdir(exist_ok=True)
+        (folder.path / name).write_text(text)
+    assert folder.timing("u0") == {"render": 1.5, "frames": 4}
+    assert [(one.unit, one.name, one.reason) for one in folder.failures()] == [("u1", "u1", "no luck")]
+    assert folder.environment()["environments"] == [{"python": "3.11"}]
+    (folder.path / "env.json").write_text('{"format": 2, "environments": "x"}')
+    assert folder.environment() == {"format": 2}
+
+
+def test_an_older_unit_is_named_with_its_run(folder: RunFolder) -> None:
+    folder.write_unit("u0", {}, DEFINITIONS, [], {})
+    path = folder.path / "units" / "u0.json"
+    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
+    with pytest.raises(UserError) as caught:
+        folder.definitions("u0")
+    assert (caught.value.where, caught.value.hint) == (str(path), f"iper-bench upgrade {folder.path}")

@@ -18,6 +18,7 @@ from iper_bench.tasks import timing
 from iper_bench.tasks.timing import TimingRequest, time_methods
 from iper_bench.tasks.timing_cell import CellRequest, measure_cell, measure_here
 from iper_bench.tasks.timing_material import make_material
+from tests.cli.command_line import assert_one_line, run_line
 
 MACHINE = {"cpus": 2}
 
@@ -141,3 +142,7 @@ def test_a_cell_has_a_process_of_its_own() -> None:
     assert all(len(found["seconds"][phase]) == 1 for phase in PHASES)
     with pytest.raises(UserError, match="nosuch"):
         measure_cell(replace(cell, method="nosuch"))
+
+
+def test_a_budget_of_nothing_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert_one_line(run_line(capsys, "time", "--method", "warp", "--budget", "0"), "--budget")
