@@ -125,9 +125,9 @@ def score(**options: Any) -> None:
     """Measure PREDICTIONS (frames, a video, or one folder or video per clip) that are there.
 
     Frames are paired by their numbers. A frame that cannot be read is left out and named; a missing or
-    surplus one is an error unless --partial is given. Where PREDICTIONS is a run folder, what is not yet measured
-    by --profile is measured, without running a method; a frame that was changed since is not noticed (delete
-    its unit's file). How to lay out files: docs/check.md, docs/score.md.
+    surplus one is an error unless --partial is given. Where PREDICTIONS is a run folder, no method is run and
+    what --profile has not measured yet is measured; a frame that was changed since is not noticed (delete
+    the file of its unit). How to lay out files: docs/check.md, docs/score.md.
 
     \b
       iper-bench score mine/ --references truth/ --profile offline,legacy

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-DPI = 160
+from iper_bench.report.figure_file import figure_bytes
+
 FONT = 7.5  # points, of the names
 LETTER, LINE = 0.62 * FONT, 1.3 * FONT  # width of a letter, generous; height of a line
 FAR = 1e6  # points, beyond every picture
@@ -82,7 +82,7 @@ def draw(places: Sequence[Place], metric: str, *, higher_is_better: bool, kind: 
         axes.spines[["top", "right"]].set_visible(False)
         figure.tight_layout()
         _write_names(axes, places, line, 72.0 / figure.dpi)
-        content = _saved(figure, kind)
+        content = figure_bytes(figure, kind)
         pyplot.close(figure)
     return content
 
@@ -159,10 +159,3 @@ def _candidates(lines: int) -> Iterator[Label]:
 def _covers(box: Box, others: Sequence[Box]) -> bool:
     left, right, bottom, top = box
     return any(left < o[1] and o[0] < right and bottom < o[3] and o[2] < top for o in others)
-
-
-def _saved(figure: Any, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    metadata: dict[str, Any] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
-    return buffer.getvalue()

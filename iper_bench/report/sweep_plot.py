@@ -8,7 +8,6 @@ to be put together from its loose labels, so each point says how sure its place 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from iper_bench.errors import UserError
 from iper_bench.report import paper
 from iper_bench.report.evidence import NOT_THE_PAPERS, Bench, Evidence, Measurement
+from iper_bench.report.figure_file import figure_bytes
 from iper_bench.report.numerals import digits_for, number
 from iper_bench.report.statistics import nested_bootstrap, paired_by_actor
 from iper_bench.report.sweep_labels import Box, Segment, place_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 FIGURE = "fig14"
 METRIC = "PSNR"  # what Figure 14 shows
@@ -31,7 +30,6 @@ METRIC = "PSNR"  # what Figure 14 shows
 COLOURS = ("#0072B2", "#D55E00", "#00805F", "#A34D83", "#1F78B4", "#9A6700")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), "-", (0, (4, 3)))
-DPI = 160
 LABEL_SIZE = 7.0
 CLOSE = (
     0.06  # ticks nearer than this share of the axis would run into each other: then T is not drawn to scale
@@ -159,7 +157,7 @@ def draw_sweep(
         figure.set_layout_engine("none")
         for axes, labels, chains in drawn:
             _write_labels(axes, labels, chains)
-        return Picture(_save(figure, "png"), _save(figure, "svg"))
+        return Picture(figure_bytes(figure, "png"), figure_bytes(figure, "svg"))
 
 
 def draw_run(evidence: Evidence, bench: Bench, method: str, metric: str = METRIC) -> Picture:
@@ -373,11 +371,3 @@ def _write_labels(axes: Axes, labels: Sequence[_Label], chains: Sequence[Chain])
             if away > 1.2 * end.height
             else None,
         )
-
-
-def _save(figure: Figure, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    # dates and versions are left out: they would change the bytes without changing the picture
-    metadata: dict[str, Any] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
-    return buffer.getvalue()

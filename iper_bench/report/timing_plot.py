@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from iper_bench.report import paper
+from iper_bench.report.figure_file import figure_bytes
 from iper_bench.report.timing_table import TITLES, TimingRow
 
 # colour-blind safe (Okabe and Ito), and told apart in print by their brightness
 COLOURS = {"preprocess": "#56B4E9", "personalise": "#E69F00", "inference": "#0072B2"}
 HATCHES = {"preprocess": "", "personalise": "//", "inference": ""}
-DPI = 160
 SHORTEST = 1e-3  # seconds; what a method does not do at all takes less and has no bar
 
 
@@ -40,7 +39,7 @@ def draw(rows: Sequence[TimingRow], kind: str) -> bytes:
         handles, labels = axes[0][-1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="lower center", ncols=3, fontsize=8, frameon=False)
         figure.tight_layout(rect=(0, 0.07, 1, 1))
-        content = _saved(figure, kind)
+        content = figure_bytes(figure, kind)
         pyplot.close(figure)
     return content
 
@@ -99,10 +98,3 @@ def _short(value: float) -> str:
 
 def _folded(text: str) -> str:
     return "\n".join(textwrap.wrap(text, 48))
-
-
-def _saved(figure: Any, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    metadata: dict[str, Any] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
-    return buffer.getvalue()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from iper_bench.errors import UserError
+from iper_bench.report.figure_file import figure_bytes
 from iper_bench.report.sweep_plot import Picture
 from iper_bench.report.trend import Trend
 
@@ -21,7 +21,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 COLUMNS = 3
 PANEL = (3.6, 2.3)  # inches
 LEGEND = 0.4  # inches below the panels
-DPI = 130
 MOST_TICKS = 8
 _SETTINGS = {
     "svg.hashsalt": "iper-bench",  # equal input gives equal ids, hence equal bytes
@@ -66,7 +65,7 @@ def draw_trends(trends: Sequence[Trend], labels: Sequence[str]) -> Picture:
         for axes in places[len(panels) :]:
             axes.set_axis_off()
         _legend(figure, methods)
-        return Picture(_save(figure, "png"), _save(figure, "svg"))
+        return Picture(figure_bytes(figure, "png"), figure_bytes(figure, "svg"))
 
 
 def short_titles(panels: Sequence[str]) -> dict[str, str]:
@@ -129,11 +128,3 @@ def _legend(figure: Figure, methods: Sequence[str]) -> None:
     step = Line2D([], [], color="none", marker="^", markeredgecolor="#000000", label="step of the level")
     cut = Line2D([], [], color="#555555", linestyle=":", label="another definition from here")
     figure.legend(handles=[*marks, step, cut], loc="lower center", ncols=min(6, len(marks) + 2), fontsize=8)
-
-
-def _save(figure: Figure, kind: str) -> bytes:
-    buffer = io.BytesIO()
-    # dates and versions are left out: they would change the bytes without changing the picture
-    metadata: dict[str, Any] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
-    return buffer.getvalue()

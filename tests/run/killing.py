@@ -32,6 +32,7 @@ from tests.run.toys import ToyMethod, ToyOpener, toy_request
 LONGEST = 0.25  # seconds until a kill by time
 DEEPEST = 40  # writes until a kill by count
 JOBS = 3
+MOST_ATTEMPTS = 6  # per kill that is wanted; on a quick machine some attempts end before they are killed
 LOCKS = (".lock", ".workers", ".trials")
 
 
@@ -127,34 +128,40 @@ def attempt_pool(number: int, start: Callable[[], None], choice: random.Random, 
 
 
 def main(folder: Path, kills: int, jobs: int) -> dict[str, Any]:
-    """Kill ``kills`` times, then let the run end."""
+    """Kill ``kills`` times, then let the run end. A run that ended before is put aside and another begun."""
     torch.set_num_threads(1)
     pool.START_METHOD = "fork"  # a worker that imports torch anew takes seconds, and the toys use none of it
     load_body("open-coarse")
     here = environment("cpu", (0,))
     benchmark.environment = lambda device, seeds: here  # asking git again each time takes longer than the run
-    out, log = folder / "killed", folder / "log"
+    log = folder / "log"
     choice = random.Random(7)
-    killed, changed, attempts = 0, [], 0
+    killed, changed, attempts, rounds = 0, [], 0, 0
     attempt = attempt_alone if jobs == 1 else attempt_pool
-    while attempts < kills if jobs == 1 else killed < kills and attempts < 2 * kills:
+    while killed < kills and attempts < MOST_ATTEMPTS * kills:
+        out = folder / f"killed{rounds}"
         before = finished(out)
-        killed += attempt(attempts, lambda: (run(out, log, folder, jobs=jobs), None)[1], choice, folder)
+        killed += attempt(
+            attempts, lambda out=out: (run(out, log, folder, jobs=jobs), None)[1], choice, folder
+        )
         attempts += 1
         after = finished(out)
         changed += [name for name, content in before.items() if after.get(name) != content]
         for content in after.values():
             json.loads(content)
-    report = run(out, log, folder, jobs=jobs)
-    left = [str(path.relative_to(out)) for path in sorted(out.rglob(".*")) if path.name not in LOCKS]
+        rounds += (out / "aggregates.json").exists()
+    outs = [folder / f"killed{number}" for number in range(rounds + 1)]
+    report = run(outs[-1], log, folder, jobs=jobs)
+    left = [str(path) for out in outs for path in sorted(out.rglob(".*")) if path.name not in LOCKS]
     renders = [line for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("render")]
     return {
         "killed": killed,
         "changed": changed,
         "left": left,
-        "units": len(finished(out)),
+        "units": [len(finished(out)) for out in outs],
         "failed": len(report.failures),
         "renders": len(renders),
+        "folders": [out.name for out in outs],
     }
 
 

@@ -40,25 +40,28 @@ def story(folder: Path, kills: int, *words: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(killing.stdout)
     assert found["changed"] == []  # no finished unit was lost or written again
     assert found["left"] == []  # no half file
-    assert (found["units"], found["failed"]) == (UNITS, 0)
+    assert (set(found["units"]), found["failed"]) == ({UNITS}, 0)
     return found
 
 
 @pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path, whole: dict[str, bytes]) -> None:
     found = story(tmp_path, KILLS)
-    assert found["killed"] > KILLS // 4, "the kills came too late to prove anything"
-    assert found["renders"] <= UNITS + found["killed"]  # a kill costs the unit in work, no more
-    assert compared(tmp_path / "killed") == whole
+    assert found["killed"] >= KILLS, "the kills came too late to prove anything"
+    # a kill costs the unit in work, no more
+    assert found["renders"] <= sum(found["units"]) + found["killed"]
+    for name in found["folders"]:
+        assert compared(tmp_path / name) == whole
 
 
 @pytest.mark.slow
 def test_workers_and_their_parent_killed_at_random_moments(tmp_path: Path, whole: dict[str, bytes]) -> None:
     found = story(tmp_path, KILLS, "pool")
     assert found["killed"] >= KILLS
-    assert found["renders"] <= UNITS + JOBS * found["killed"]
-    assert compared(tmp_path / "killed") == whole
-    assert not list((tmp_path / "killed" / "failures").glob("*"))
+    assert found["renders"] <= sum(found["units"]) + JOBS * found["killed"]
+    for name in found["folders"]:
+        assert compared(tmp_path / name) == whole
+        assert not list((tmp_path / name / "failures").glob("*"))
 
 
 @pytest.mark.slow
@@ -67,4 +70,5 @@ def test_a_parent_is_killed_and_the_next_run_waits_for_its_workers(
 ) -> None:
     found = story(tmp_path, 4, "pool")
     assert found["killed"] >= 4
-    assert compared(tmp_path / "killed") == whole
+    for name in found["folders"]:
+        assert compared(tmp_path / name) == whole
