@@ -15,12 +15,12 @@ import pytest
 from iper_bench import atomic
 from iper_bench.errors import UserError
 from iper_bench.run.benchmark import evaluate
-from iper_bench.run.executors import pool
 from iper_bench.run.request import RunReport
 from iper_bench.store import lock
 from iper_bench.store.lock import WORKERS_FILE, locked, working
 from iper_bench.store.run_folder import RunFolder
 from iper_bench.store.storing import StoreError
+from tests.run.forked import forked as forked
 from tests.run.run_bytes import compared
 from tests.run.toys import ToyMethod, ToyOpener, toy_request
 
@@ -57,12 +57,12 @@ def full_after(patch: pytest.MonkeyPatch, place: str, count: int) -> None:
     patch.setattr(target, name, wrapped(getattr(target, name)))
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize(("place", "count"), [("write", 30), ("fsync", 5), ("rename", 9)])
 def test_full_in_the_middle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, count: int, jobs: int
 ) -> None:
-    monkeypatch.setattr(pool, "START_METHOD", "fork")
     with monkeypatch.context() as patch:
         full_after(patch, place, count)
         with pytest.raises(StoreError, match="no space left on the disk") as caught:

@@ -22,6 +22,7 @@ from iper_bench.run.executors.placement import CONTEXT, RESERVE, Gpu, place
 from iper_bench.run.request import UNITS_FAILED, RunReport, RunRequest
 from iper_bench.run.worker import Setup
 from iper_bench.store.run_folder import RunFolder
+from tests.run.forked import forked as forked
 from tests.run.run_bytes import compared
 from tests.run.toys import ToyMethod, ToyOpener, toy_request
 
@@ -35,12 +36,6 @@ def go(folder: Path, name: str, method: ToyMethod | None = None, **changes: Any)
     opener = ToyOpener(folder, (method,))
     opened = opener(request)
     return evaluate(request, opened.protocol, opened.dataset, opened.methods, opened.scorer, opener=opener)
-
-
-@pytest.fixture
-def forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers that need not import torch again; the toys use no thread of it."""
-    monkeypatch.setattr(pool, "START_METHOD", "fork")
 
 
 @pytest.mark.usefixtures("forked")
