@@ -77,6 +77,7 @@ MOMENTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("moment", "verb"), [*((one, "run") for one in MOMENTS), ("rendering", "sweep")])
 def test_run_and_sweep(
     moment: str,

@@ -104,6 +104,7 @@ def test_names_that_no_file_system_holds(verb: str, writers: Writers, tmp_path: 
     assert_one_line(outcome, str(loop), "try: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "after"), [*((verb, after) for verb in VERBS for after in (0, 1)), ("run", 2), ("run", 9)]
 )

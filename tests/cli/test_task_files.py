@@ -83,6 +83,7 @@ def test_one_frame_in_a_folder_has_nothing_beside_it(
     assert "--side-by-side has no effect on one frame in a folder" in outcome.err
 
 
+@pytest.mark.slow
 def test_standard_error_may_be_closed(files: OnDisk, tmp_path: Path) -> None:
     line = ("view", "--source", str(files.images), "--source-track", str(files.track), "--views", "1")
     command = [sys.executable, "-m", "iper_bench.cli.entry", *line, *WARP, "--size", "32"]

@@ -135,6 +135,7 @@ def test_order_of_targets_does_not_change_frames(attlwb: LiquidWarping) -> None:
     assert np.array_equal(frames(subject, targets(1, 2, 3))[::-1], frames(subject, targets(3, 2, 1)))
 
 
+@pytest.mark.slow
 def test_checkpoints_equal_separate_personalizations(attlwb: LiquidWarping) -> None:
     wanted = targets(1, 2)
     along = {t: frames(s, wanted) for t, s in attlwb.checkpoints(sources(0, 4), steps=(0, 2, 4), seed=1)}

@@ -36,6 +36,7 @@ def request(tree: Path, out: Path, protocol: str | None = None, method: str = "c
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("protocol", "method", "trials"),
     [

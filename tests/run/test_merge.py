@@ -97,6 +97,7 @@ def test_three_shards_merged_give_the_bytes_of_one_run(tmp_path: Path) -> None:
     assert compared(tmp_path / "merged") == before
 
 
+@pytest.mark.slow
 def test_copies_where_links_are_not_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = shards(tmp_path, sn=(1,), steps=(0,))
     go(tmp_path, "whole", sn=(1,), steps=(0,))
@@ -109,6 +110,7 @@ def test_copies_where_links_are_not_possible(tmp_path: Path, monkeypatch: pytest
     assert compared(tmp_path / "merged") == compared(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_merge_that_is_killed_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = shards(tmp_path, sn=(1,))
     go(tmp_path, "whole", sn=(1,))
@@ -139,6 +141,7 @@ def test_a_merge_that_is_killed_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     assert not list((tmp_path / "merged").rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_failed_units_stay_failed_and_are_told(tmp_path: Path) -> None:
     parts = shards(tmp_path, ToyMethod(fails_at=(5,)))
     go(tmp_path, "whole", ToyMethod(fails_at=(5,)))

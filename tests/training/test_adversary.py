@@ -139,6 +139,7 @@ def tensors_of(content: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
             yield from tensors_of(value, f"{path}/{key}")
 
 
+@pytest.mark.slow
 def test_resume_is_exact_with_a_discriminator(sampler: Sampler, tmp_path: Path) -> None:
     whole, started, resumed = new_state(GAN), new_state(GAN), new_state(GAN)
     (tmp_path / "whole").mkdir()

@@ -111,6 +111,7 @@ def assert_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -
     assert all(torch.equal(value, other[key]) for key, value in one.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [SMALL, GAN], ids=["plain", "adversarial"])
 def test_resume_is_exact_with_everything_on(settings: Preset, sampler: Sampler, tmp_path: Path) -> None:
     """Killed by SIGTERM within step 2, which is finished first; log, pictures, scores and kept weights agree

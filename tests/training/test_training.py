@@ -100,6 +100,7 @@ def test_resume_is_exact(sampler: Sampler, tmp_path: Path) -> None:
         assert torch.equal(whole.averaged[key], resumed.averaged[key]), key
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(sampler: Sampler, tmp_path: Path) -> None:
     state = new_state()
     train_generator(state, sampler, SMALL, None, LoopOptions(tmp_path, "id", 60, log_every=20))

@@ -38,6 +38,7 @@ def files(home: Path) -> list[Path]:
     return sorted(path for path in home.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_two_renders_a_reading_and_another_process_agree(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
