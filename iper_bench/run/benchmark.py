@@ -46,8 +46,12 @@ def run_benchmark(request: RunRequest) -> RunReport:
     permission, a full disk (what is finished is kept). KeyboardInterrupt passes through; the folder can be
     resumed.
     """
+    import torch
+
     check_executor(request)
     check_trackers(request.trackers)
+    # said outright, as workers do: left to itself MKL may take fewer, and sums come out in another order
+    torch.set_num_threads(torch.get_num_threads())
     opened = open_request(request)
     report = evaluate(
         request, opened.protocol, opened.dataset, opened.methods, opened.scorer, opener=open_request

@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from iper_bench.errors import UserError
 from iper_bench.run.benchmark import evaluate, run_benchmark
@@ -35,7 +37,16 @@ def go(folder: Path, name: str, method: ToyMethod | None = None, **changes: Any)
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def one_thread() -> Iterator[None]:
+    """As many threads as the processes that these tests start have: sums depend on it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> dict[str, Any]:
     """A request with real methods and metrics over a tiny synthetic dataset, and its run in one process."""
     folder = tmp_path_factory.mktemp("real")
     request: dict[str, Any] = {
