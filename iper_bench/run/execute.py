@@ -143,6 +143,9 @@ class Executor:
             return
         steps = tuple(sorted({unit.steps for unit in units}))
         left = list(units)
+        name = units[0].method
+        if name not in self._parameters:  # before personalisation brings networks of its losses
+            self._parameters[name] = parameters_of(self._methods[name])
         self.on_begin(units[0])
         started = time.perf_counter()
         try:
@@ -228,9 +231,7 @@ class Executor:
 
     def _cost(self, unit: Unit) -> dict[str, float]:
         """Memory and parameters, for the record."""
-        if unit.method not in self._parameters:
-            self._parameters[unit.method] = parameters_of(self._methods[unit.method])
-        counted = self._parameters[unit.method]
+        counted = self._parameters.get(unit.method)
         return {"peak_mib": round(peak_mib(), 1), **({} if counted is None else {"parameters": counted})}
 
 

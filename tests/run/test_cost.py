@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 from torch import nn
 
 from iper_bench.lwg import weights
+from iper_bench.methods.method import Sources, Subject
 from iper_bench.methods.method_choice import MethodChoice
+from iper_bench.run.benchmark import evaluate
 from iper_bench.run.cost import parameters_of, peak_mib
+from tests.run.toys import ToyDataset, ToyMethod, ToyScorer, toy_protocol, toy_request
 
 
 @dataclass
@@ -43,3 +49,27 @@ def test_the_peak_never_falls() -> None:
     assert peak_mib() >= before > 10
     del held
     assert peak_mib() >= before
+
+
+def test_the_record_counts_the_networks_that_draw_and_not_those_of_the_losses(tmp_path: Path) -> None:
+    """Personalisation brings networks of its own, which the method then holds as well."""
+
+    class Growing(ToyMethod):
+        network: nn.Module | None = None
+        loss: nn.Module | None = None
+
+        def checkpoints(
+            self, sources: Sources, *, steps: tuple[int, ...], seed: int
+        ) -> Iterator[tuple[int, Subject]]:
+            self.loss = nn.Linear(100, 100)
+            yield from super().checkpoints(sources, steps=steps, seed=seed)
+
+    method = Growing()
+    method.network = nn.Linear(2, 3)
+    evaluate(
+        toy_request(tmp_path / "run"), toy_protocol(tmp_path), ToyDataset(), {"toy": method}, ToyScorer()
+    )
+    timings = [json.loads(path.read_text()) for path in (tmp_path / "run" / "timings").iterdir()]
+    assert timings
+    assert {timing["parameters"] for timing in timings} == {9}
+    assert all(timing["peak_mib"] > 10 and timing["frames"] > 0 for timing in timings)
