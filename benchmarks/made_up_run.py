@@ -28,7 +28,7 @@ from iper_bench.protocol.trial import Trial
 from iper_bench.protocol.view import View
 from iper_bench.run.unit import trial_content, trial_id
 from iper_bench.store.aggregate import aggregate
-from iper_bench.store.intervals import BOOTSTRAP_SEED, CONFIDENCE, RESAMPLES
+from iper_bench.store.intervals import INTERVAL_FACTS
 from iper_bench.store.plan_file import plan_hash
 from iper_bench.store.planned import PlannedUnit, planned_units
 from iper_bench.store.row import Row
@@ -303,13 +303,7 @@ def _environment() -> dict[str, Any]:
 def _results(plan: Mapping[str, Any], units: Sequence[PlannedUnit], rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "plan": plan_hash(plan),
-        "interval": {
-            "confidence": CONFIDENCE,
-            "resamples": RESAMPLES,
-            "seed": BOOTSTRAP_SEED,
-            "unit": "clip",
-            "beside": "actor",
-        },
+        "interval": INTERVAL_FACTS,
         "units": {"planned": len(units), "done": len(units), "failed": []},
         "entries": aggregate(sorted(rows, key=row_order)),
     }

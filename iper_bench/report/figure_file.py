@@ -21,3 +21,18 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
     metadata: dict[str, Any] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
     return buffer.getvalue()
+
+
+def plot_style(size: float) -> dict[str, Any]:
+    """Settings of matplotlib for a plot with letters of ``size`` points."""
+    return {
+        "svg.hashsalt": "iper-bench",  # equal input gives equal ids, hence equal bytes
+        "svg.fonttype": "path",  # the picture does not depend on the reader's fonts
+        "font.family": "DejaVu Sans",  # comes with matplotlib
+        "font.size": size,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.25,
+        "legend.frameon": False,
+    }

@@ -152,10 +152,12 @@ def write_report(
     require_place(out / HTML)
     given = sort_out(runs)
     _require_apart(out, given.runs)
+    rows = {path: tuple(read_rows(path)) for path in given.runs}
+    alone = given.timings and not given.runs  # folders of iper-bench time and no run
     context = ReportContext(
-        evidence=over_seeds(_evidence(given.runs, bool(given.timings))),
+        evidence=Evidence((), ()) if alone else over_seeds(read_evidence(given.runs, rows)),
         runs=given.runs,
-        rows={path: tuple(read_rows(path)) for path in given.runs},
+        rows=rows,
         timings=given.timings,
         options=options or ReportOptions(),
     )
@@ -187,10 +189,6 @@ def _require_apart(out: Path, runs: Sequence[Path]) -> None:
                 expected="a folder outside all runs",
                 hint=f"--out {run.resolve().name}-report",
             )
-
-
-def _evidence(runs: Sequence[Path], timings: bool) -> Evidence:
-    return Evidence((), ()) if timings and not runs else read_evidence(runs)
 
 
 def build_page(context: ReportContext, builders: Iterable[str] = BUILDERS) -> _Page:

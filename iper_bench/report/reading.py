@@ -29,8 +29,8 @@ PROTOCOL = "protocol"
 _IDENTITIES = (FINGERPRINT, PROTOCOL, "method")  # shown apart from the facts of the machine
 
 
-def read_evidence(paths: Sequence[Path]) -> Evidence:
-    """Everything that the run folders ``paths`` measured.
+def read_evidence(paths: Sequence[Path], rows: Mapping[Path, Sequence[Row]] | None = None) -> Evidence:
+    """Everything that the run folders ``paths`` measured. ``rows``: of those whose rows were read already.
 
     Raises
     ------
@@ -48,20 +48,22 @@ def read_evidence(paths: Sequence[Path]) -> Evidence:
         )
     parts, directions = [], dict(paper_directions())
     for path in paths:
-        facts, measurements, named = read_run(path)
+        facts, measurements, named = read_run(path, (rows or {}).get(path))
         parts.append((facts, measurements))
         directions = {name: value for name, value in directions.items() if name not in named}
         directions |= {name: DIRECTIONS[word] for name, word in named.items() if word in DIRECTIONS}
     return combine(parts, directions)
 
 
-def read_run(path: Path) -> tuple[RunFacts, list[Measurement], dict[str, str]]:
+def read_run(
+    path: Path, rows: Sequence[Row] | None = None
+) -> tuple[RunFacts, list[Measurement], dict[str, str]]:
     """Facts, measurements and the directions ('higher', 'lower', 'neither') that the plan states, of one
     run.
     """
     folder = RunFolder.open(path)
     require_whole(path)
-    rows = read_rows(path)
+    rows = read_rows(path) if rows is None else rows
     failures = folder.failures()
     if not rows and not failures:
         raise UserError(

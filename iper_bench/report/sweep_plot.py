@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from iper_bench.errors import UserError
 from iper_bench.report import paper
 from iper_bench.report.evidence import NOT_THE_PAPERS, Bench, Evidence, Measurement
-from iper_bench.report.figure_file import figure_bytes
+from iper_bench.report.figure_file import figure_bytes, plot_style
 from iper_bench.report.numerals import digits_for, number
 from iper_bench.report.statistics import nested_bootstrap, paired_by_actor
 from iper_bench.report.sweep_labels import Box, Segment, place_labels
@@ -42,17 +42,7 @@ CERTAINTY: Mapping[str, tuple[bool, str, str]] = {
     "likely": (False, "°", "place likely"),
     "likely_pair": (False, "?", "two labels that could be exchanged"),
 }
-_SETTINGS = {
-    "svg.hashsalt": "iper-bench",  # equal input gives equal ids, hence equal bytes
-    "svg.fonttype": "path",  # the picture does not depend on the reader's fonts
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": 9.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "legend.frameon": False,
-}
+_LETTERS = 9.0  # points
 
 
 @dataclass(frozen=True)
@@ -143,7 +133,7 @@ def draw_sweep(
         raise UserError(
             f"no value of {metric} to plot", expected="a run over sn or T", hint="iper-bench sweep --help"
         )
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(plot_style(_LETTERS)):
         figure = Figure(figsize=(11.4, 4.9) if quoted else (5.8, 3.8), layout="constrained")
         FigureCanvasAgg(figure)
         panels = figure.subplots(1, 2 if quoted else 1, squeeze=False)[0]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from iper_bench.errors import UserError
-from iper_bench.report.figure_file import figure_bytes
+from iper_bench.report.figure_file import figure_bytes, plot_style
 from iper_bench.report.sweep_plot import Picture
 from iper_bench.report.trend import Trend
 
@@ -22,17 +22,7 @@ COLUMNS = 3
 PANEL = (3.6, 2.3)  # inches
 LEGEND = 0.4  # inches below the panels
 MOST_TICKS = 8
-_SETTINGS = {
-    "svg.hashsalt": "iper-bench",  # equal input gives equal ids, hence equal bytes
-    "svg.fonttype": "path",  # the picture does not depend on the reader's fonts
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": 8.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "legend.frameon": False,
-}
+_LETTERS = 8.0  # points
 
 
 def draw_trends(trends: Sequence[Trend], labels: Sequence[str]) -> Picture:
@@ -51,7 +41,7 @@ def draw_trends(trends: Sequence[Trend], labels: Sequence[str]) -> Picture:
     panels = sorted({trend.panel for trend in trends})
     methods = sorted({trend.method for trend in trends})
     rows = math.ceil(len(panels) / COLUMNS)
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(plot_style(_LETTERS)):
         figure = Figure(figsize=(PANEL[0] * COLUMNS, PANEL[1] * rows + LEGEND))
         FigureCanvasAgg(figure)
         grid = figure.subplots(rows, COLUMNS, squeeze=False)

@@ -1,4 +1,4 @@
-"""``run_benchmark`` and ``sweep``: from a request to a run folder."""
+"""``run_benchmark``: from a request to a run folder."""
 
 from __future__ import annotations
 
@@ -59,15 +59,6 @@ def run_benchmark(request: RunRequest) -> RunReport:
     if report.aggregates is not None:
         tell_trackers(RunFolder.open(report.out), request.trackers)
     return report
-
-
-def sweep(request: RunRequest) -> RunReport:
-    """The same over the grid ``request.sn`` x ``request.steps``.
-
-    One personalisation per method, person and sn serves every T: it is evaluated at each T along the way, not
-    begun anew. In appearance transfer every T has its own.
-    """
-    return run_benchmark(request)
 
 
 def evaluate(

@@ -15,7 +15,7 @@ from iper_bench.metrics.scores import features_of_arrays
 from iper_bench.run.scoring import Scorer, rows_of_planned
 from iper_bench.store.aggregate import Group, aggregate
 from iper_bench.store.failure import Failure
-from iper_bench.store.intervals import BOOTSTRAP_SEED, CONFIDENCE, RESAMPLES
+from iper_bench.store.intervals import INTERVAL_FACTS
 from iper_bench.store.plan_file import plan_hash
 from iper_bench.store.planned import PlannedUnit, planned_units
 from iper_bench.store.row import Row
@@ -59,13 +59,7 @@ def conclude(
     rows = sorted([*unit_rows(folder, sorted(finished)), *pooled], key=row_order)
     content = {
         "plan": plan_hash(plan),
-        "interval": {
-            "confidence": CONFIDENCE,
-            "resamples": RESAMPLES,
-            "seed": BOOTSTRAP_SEED,
-            "unit": "clip",
-            "beside": "actor",
-        },
+        "interval": INTERVAL_FACTS,
         "units": {
             "planned": len(units),
             "done": len(finished),

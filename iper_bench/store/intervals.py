@@ -19,6 +19,14 @@ from iper_bench.averages import BATCH_RULES, PAPER_BATCH
 BOOTSTRAP_SEED = 20201  # any fixed number: the same rows must give the same interval on every machine
 RESAMPLES = 2000  # half-width of a 95 % percentile interval is then known to about 3 % of itself
 CONFIDENCE = 0.95
+#: how the intervals of ``aggregates.json`` came about, as that file says it
+INTERVAL_FACTS = {
+    "confidence": CONFIDENCE,
+    "resamples": RESAMPLES,
+    "seed": BOOTSTRAP_SEED,
+    "unit": "clip",
+    "beside": "actor",
+}
 
 Interval = tuple[float | None, float | None]
 NO_INTERVAL: Interval = (None, None)
